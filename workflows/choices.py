@@ -17,11 +17,22 @@ class RunOutcome(TextChoices):
 
 class StepKind(TextChoices):
     AGENT = "agent"
+    EXPERT_GROUP = "expert_group"
     TOOL = "tool"
+    MCP = "mcp"
+    RETRIEVAL = "retrieval"
+    HTTP = "http"
     CONDITION = "condition"
+    SWITCH = "switch"
+    MAP = "map"
+    JOIN = "join"
+    DELAY = "delay"
+    WAIT_EVENT = "wait_event"
     APPROVAL = "approval"
-    WAIT = "wait"
+    FORM = "form"
+    TRANSFORM = "transform"
     WORKFLOW = "workflow"
+    EMIT = "emit"
 
 
 class TriggerType(TextChoices):
@@ -31,17 +42,73 @@ class TriggerType(TextChoices):
     EVENT = "event"
 
 
+class MisfirePolicy(TextChoices):
+    SKIP = "skip"
+    ONCE = "once"
+    ALL = "all"
+
+
+class OverlapPolicy(TextChoices):
+    ALLOW = "allow"
+    SKIP = "skip"
+    QUEUE = "queue"
+    CANCEL_RUNNING = "cancel_running"
+
+
+class WebhookScheme(TextChoices):
+    STANDARD_WEBHOOKS = "standard-webhooks"
+    GITHUB = "github"
+
+
+class FiringStatus(TextChoices):
+    STARTED = "started"
+    QUEUED = "queued"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
 class ExecutionStatus(TextChoices):
     PENDING = "pending"
     RUNNING = "running"
     WAITING = "waiting"
+    PAUSED = "paused"
+    COMPENSATING = "compensating"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
+class MapItemStatus(TextChoices):
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class LaneStatus(TextChoices):
+    IDLE = "idle"
+    QUEUED = "queued"
+    RUNNING = "running"
+
+
+class RunEventKind(TextChoices):
+    RUN_STARTED = "run.started"
+    RUN_WAITING = "run.waiting"
+    RUN_RESUMED = "run.resumed"
+    RUN_PAUSED = "run.paused"
+    RUN_COMPENSATING = "run.compensating"
+    RUN_COMPLETED = "run.completed"
+    RUN_FAILED = "run.failed"
+    RUN_CANCELLED = "run.cancelled"
+    RUN_REDRIVEN = "run.redriven"
+    STEP_WAITING = "step.waiting"
+    STEP_RETRIED = "step.retried"
+    STEP_COMPLETED = "step.completed"
+    STEP_FAILED = "step.failed"
+    STEP_SKIPPED = "step.skipped"
+
+
 class StepStatus(TextChoices):
     PENDING = "pending"
+    READY = "ready"
     RUNNING = "running"
     WAITING = "waiting"
     COMPLETED = "completed"
@@ -55,6 +122,23 @@ class ApprovalStatus(TextChoices):
     APPROVED = "approved"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Decision(TextChoices):
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class DecisionChannel(TextChoices):
+    API = "api", "API"
+    CONSOLE = "console"
+    LINK = "link"
+
+
+class RejectionRule(TextChoices):
+    FAIL = "fail"
+    BRANCH = "branch"
 
 
 class FlowType(TextChoices):

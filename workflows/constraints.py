@@ -1,6 +1,6 @@
 """Validators and check constraints with messages, shared by the models of this app.
 
-Scores, rates and confidence values range from 0 to 1; percentages from 0 to 100.
+Shares range from 0 to 1, percentages from 0 to 100; scores of assessments and sources have no limits.
 """
 
 from django.core.validators import MaxValueValidator, MinValueValidator

@@ -27,7 +27,7 @@ def paths(shape, value):
         ([agent("a"), agent("a")], [("steps", 1, "id")]),
         ([agent("a"), {"id": "b", "kind": "tool"}], [("steps", 1, "tool")]),
         ([agent("a", needs=["ghost"])], [("steps", 0, "needs", 0)]),
-        ([agent("a", retry={"attempts": 99})], [("steps", 0, "retry", "attempts")]),
+        ([agent("a", retry={"attempts": 99})], [("steps", 0, "retry", "maximum_attempts")]),
     ],
 )
 def test_definition_errors_name_their_path(steps, wrong):
@@ -62,9 +62,16 @@ def test_steps_run_in_sequence_without_dependencies():
         ("scheduled", {"cron": "often"}, [("cron",)]),
         ("scheduled", {"cron": "0 6 * * 1", "timezone": "../etc/passwd"}, [("timezone",)]),
         ("webhook", {"header": "X-Signature-256"}, []),
+        ("webhook", {"scheme": "github", "header": "X-Gitea-Signature"}, []),
         ("webhook", {"header": "a b"}, [("header",)]),
+        ("webhook", {"header": "X-Token"}, [("header",)]),
+        ("webhook", {"scheme": "none"}, [("scheme",)]),
         ("event", {"event": "document.ready"}, []),
         ("event", {"event": "ready"}, [("event",)]),
+        ("event", {"event": "document.ready", "filter": {"collection": "handbook"}}, []),
+        ("event", {"event": "document.ready", "filter": "event.data.chunk_count > 3"}, []),
+        ("event", {"event": "document.ready", "filter": "event.data.chunk_count >"}, [("filter",)]),
+        ("event", {"event": "document.ready", "filter": "steps.a.output"}, [("filter",)]),
     ],
 )
 def test_trigger_has_the_settings_of_its_kind(kind, config, wrong):

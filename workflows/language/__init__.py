@@ -1,0 +1,1 @@
+"""The workflow definition language `conclave.workflow/1`: documents, expressions and plans. No database access."""
