@@ -48,3 +48,56 @@ SELECT DISTINCT t.tenant_id, t.project_id, t.user_id, 'write' FROM workflows_tas
 JOIN workflows_project p ON p.tenant_id = t.tenant_id AND p.id = t.project_id
 WHERE t.user_id <> p.user_id;
 """
+
+# Outcomes of earlier versions are known as a share, and the last occurrence by the expiry, 180 days later.
+INSIGHT_OUTCOMES = """
+UPDATE workflows_agentlearningpattern SET failure_count = round((1 - coalesce(success_rate, 1)) * applied_count),
+  last_seen_at = least(now(), greatest(created_at, last_applied_at, expires_at - interval '180 days'));
+"""
+INSIGHT_OUTCOMES_UNDO = "DELETE FROM workflows_agentlearningpattern WHERE embedding IS NULL;"
+
+# The worker has no scope when it looks for due triggers. It learns IDs only, and opens a scope of each tenant.
+TRIGGERS = """
+CREATE FUNCTION conclave_due_triggers(most int) RETURNS TABLE (tenant_id uuid, trigger_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  (SELECT w.tenant_id, w.id FROM public.workflows_workflowtrigger w
+    JOIN public.tenants_tenant t ON t.id = w.tenant_id AND t.status = 'active' AND t.deleted_at IS NULL
+    WHERE w.is_enabled AND w.next_fire_at <= statement_timestamp() ORDER BY w.next_fire_at LIMIT most)
+  UNION
+  (SELECT DISTINCT f.tenant_id, f.trigger_id FROM public.workflows_triggerfiring f
+    JOIN public.workflows_workflowtrigger w ON w.tenant_id = f.tenant_id AND w.id = f.trigger_id AND w.is_enabled
+    JOIN public.workflows_workflow d ON d.tenant_id = w.tenant_id AND d.id = w.workflow_id AND d.status = 'active'
+    JOIN public.tenants_tenant t ON t.id = f.tenant_id AND t.status = 'active' AND t.deleted_at IS NULL
+    WHERE f.status = 'queued' AND d.deleted_at IS NULL AND NOT EXISTS (
+      SELECT FROM public.workflows_workflowexecution e WHERE e.tenant_id = f.tenant_id
+        AND e.trigger_id = f.trigger_id AND e.status NOT IN ('completed', 'failed', 'cancelled'))
+    LIMIT most)
+$$;
+REVOKE ALL ON FUNCTION conclave_due_triggers(int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_due_triggers(int) TO conclave_queue;
+-- A webhook names its trigger, but no tenant. The tenant is found before the signature is checked in its scope.
+CREATE FUNCTION conclave_webhook_tenant(trigger_id uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF public.conclave_identity_scope() IS NOT TRUE THEN
+    RAISE EXCEPTION 'triggers are looked up outside tenants' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN (SELECT w.tenant_id FROM public.workflows_workflowtrigger w
+    JOIN public.tenants_tenant t ON t.id = w.tenant_id AND t.status = 'active' AND t.deleted_at IS NULL
+    WHERE w.id = conclave_webhook_tenant.trigger_id AND w.trigger_type = 'webhook' AND w.is_enabled);
+END $$;
+REVOKE ALL ON FUNCTION conclave_webhook_tenant(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_webhook_tenant(uuid) TO conclave_identity;
+"""
+TRIGGERS_DROP = "DROP FUNCTION conclave_webhook_tenant(uuid); DROP FUNCTION conclave_due_triggers(int);"
+
+# Triggers of earlier versions: schedules become due and find their next time, and the signatures of webhooks have the
+# form that they had.
+EARLIER_TRIGGERS = """
+UPDATE workflows_workflowtrigger SET next_fire_at = now() WHERE trigger_type = 'scheduled' AND next_fire_at IS NULL;
+UPDATE workflows_workflowtrigger SET config = config || '{"scheme": "github"}'
+WHERE trigger_type = 'webhook' AND jsonb_typeof(config) = 'object' AND NOT config ? 'scheme';
+"""
+EARLIER_TRIGGERS_UNDO = """
+UPDATE workflows_workflowtrigger SET config = config - 'scheme' WHERE trigger_type = 'webhook';
+"""

@@ -1,4 +1,4 @@
-"""Triggers of agent tasks."""
+"""Triggers of agent tasks and insights."""
 
 # A run of an agent leaves a task for the turn and one for each of its tool calls. The task of the turn has the ID of
 # the run, and so of the answer, unless its week may have expired. Tasks have more readers than the conversation, so
@@ -49,4 +49,21 @@ DROP FUNCTION workflows_record_tasks();
 TASK_IDS = """
 UPDATE workflows_agenttask child SET parent_task_id = parent.id::text FROM workflows_agenttask parent
 WHERE child.parent_task_id <> '' AND parent.tenant_id = child.tenant_id AND parent.task_id = child.parent_task_id;
+"""
+# An insight learned from answers of an engagement is deleted with it: without the engagement it would apply to the
+# whole organisation, or have the key of another insight. Both Django and the foreign key set the column to null.
+FORGET_INSIGHTS = """
+CREATE FUNCTION workflows_forget_insight() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  DELETE FROM workflows_agentlearningpattern WHERE tenant_id = OLD.tenant_id AND id = OLD.id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER workflows_agentlearningpattern_forget BEFORE UPDATE OF engagement_id ON workflows_agentlearningpattern
+  FOR EACH ROW WHEN (OLD.key <> '' AND OLD.engagement_id IS NOT NULL AND NEW.engagement_id IS NULL)
+  EXECUTE FUNCTION workflows_forget_insight();
+"""
+FORGET_INSIGHTS_DROP = """
+DROP TRIGGER workflows_agentlearningpattern_forget ON workflows_agentlearningpattern;
+DROP FUNCTION workflows_forget_insight();
 """

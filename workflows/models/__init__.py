@@ -1,11 +1,15 @@
 """Models of workflows."""
 
 from .activities import Activity, ActivityAssignment, ActivityStatus, ActivityType
+from .approvals import Approval, ApprovalAssignee, ApprovalDecision, ApprovalLink
 from .assets import Asset, AssetDependency, AssetEmbedding
 from .definitions import Workflow, WorkflowAgent, WorkflowTrigger, WorkflowVersion
-from .executions import Approval, StepExecution, WorkflowExecution
+from .engine import WorkflowEvent, WorkflowGate, WorkflowLane
+from .executions import StepExecution, WorkflowExecution
+from .firings import TriggerFiring
 from .flows import AssessmentFlow, CollectionFlow, DiscoveryFlow, ExecutionFlow, MasterFlow, PlanningFlow
 from .learning import AgentLearningPattern
+from .maps import MapItem, MapRange, MapState
 from .planning import Calendar, CalendarEvent, CalendarMember, Project, ProjectMember, Task
 from .reports import WorkflowRunsDaily
 from .tasks import AgentPerformanceDaily, AgentTask
@@ -19,6 +23,9 @@ __all__ = [
     "AgentPerformanceDaily",
     "AgentTask",
     "Approval",
+    "ApprovalAssignee",
+    "ApprovalDecision",
+    "ApprovalLink",
     "AssessmentFlow",
     "Asset",
     "AssetDependency",
@@ -29,15 +36,22 @@ __all__ = [
     "CollectionFlow",
     "DiscoveryFlow",
     "ExecutionFlow",
+    "MapItem",
+    "MapRange",
+    "MapState",
     "MasterFlow",
     "PlanningFlow",
     "Project",
     "ProjectMember",
     "StepExecution",
     "Task",
+    "TriggerFiring",
     "Workflow",
     "WorkflowAgent",
+    "WorkflowEvent",
     "WorkflowExecution",
+    "WorkflowGate",
+    "WorkflowLane",
     "WorkflowRunsDaily",
     "WorkflowTrigger",
     "WorkflowVersion",

@@ -21,7 +21,6 @@ from workflows.choices import (
 from workflows.constraints import (
     NOT_NEGATIVE,
     PERCENT,
-    SHARE,
     choices_check,
     min_check,
     range_check,
@@ -113,7 +112,9 @@ class MigrationAnalysis(models.Model):
     migration_wave = models.PositiveIntegerField(
         null=True, blank=True, help_text="Migration wave, starting at 1."
     )
-    blockers = models.JSONField(default=list, blank=True, help_text="Obstacles to the migration.")
+    blockers = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Obstacles to the migration."
+    )
 
     class Meta:
         abstract = True
@@ -123,10 +124,14 @@ class Provenance(models.Model):
     """Origin and quality of an asset's data."""
 
     completeness_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Completeness of the data, from 0 to 1."
+        null=True,
+        blank=True,
+        help_text="Completeness of the data, on the scale of the source: from 0 to 1, or in percent.",
     )
     confidence_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Confidence in the data, from 0 to 1."
+        null=True,
+        blank=True,
+        help_text="Confidence in the data, on the scale of the source: from 0 to 1, or in percent.",
     )
     last_validated_at = models.DateTimeField(
         null=True, blank=True, help_text="When the data was last validated."
@@ -178,8 +183,8 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
         help_text="Assessment flow that evaluated the asset.",
     )
     asset_name = models.CharField("name", max_length=255, help_text="Display name.")
-    asset_type = models.CharField(
-        "type", max_length=100, choices=AssetType, default=AssetType.SERVER, help_text="Type of asset."
+    asset_type = models.CharField(  # noqa: DJ001, null is unknown
+        "type", max_length=100, choices=AssetType, null=True, blank=True, help_text="Type. Empty: unknown."
     )
     asset_subtype = models.CharField(
         "subtype", max_length=100, blank=True, default="", help_text="More specific type."
@@ -188,7 +193,9 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
         max_length=255, blank=True, default="", help_text="Application that runs on it."
     )
     application_version = models.CharField(max_length=50, blank=True, default="", help_text="Version.")
-    technology_stack = models.JSONField(default=list, blank=True, help_text='For example ["java", "oracle"].')
+    technology_stack = models.JSONField(
+        default=list, db_default=[], blank=True, help_text='For example ["java", "oracle"].'
+    )
     business_unit = models.CharField(max_length=100, blank=True, default="", help_text="Business unit.")
     business_owner = models.CharField(
         max_length=255, blank=True, default="", help_text="Person responsible for its use."
@@ -232,8 +239,6 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
             min_check("storage_gb"),
             range_check("cpu_utilization_percent", 0, 100),
             range_check("memory_utilization_percent", 0, 100),
-            range_check("completeness_score", 0, 1),
-            range_check("confidence_score", 0, 1),
         ]
 
     def __str__(self) -> str:
@@ -243,6 +248,7 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
 class AssetEmbedding(TenantModel):
     """The embedding of an asset, in a separate table to keep asset rows short."""
 
+    engagement_parents = {"id": "workflows_asset"}
     audit_exempt = "derived from assets, which are audited"
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="ID of the asset.")
@@ -276,6 +282,8 @@ class AssetEmbedding(TenantModel):
 class AssetDependency(TenantModel):
     """A dependency of one asset on another."""
 
+    engagement_parents = {"source_id": "workflows_asset", "target_id": "workflows_asset"}
+
     source = TenantForeignKey(
         Asset,
         models.DO_NOTHING,
@@ -290,20 +298,32 @@ class AssetDependency(TenantModel):
         related_name="dependents",
         help_text="Asset that the source depends on.",
     )
-    dependency_type = models.CharField(
-        max_length=50, choices=DependencyType, default=DependencyType.RUNTIME, help_text="Type."
+    dependency_type = models.CharField(  # noqa: DJ001, null is unknown
+        max_length=50, choices=DependencyType, null=True, blank=True, help_text="Type. Empty: unknown."
     )
     direction = models.CharField(
-        max_length=20, choices=Direction, default=Direction.OUTBOUND, help_text="Direction of data."
+        max_length=20,
+        choices=Direction,
+        default=Direction.OUTBOUND,
+        db_default=Direction.OUTBOUND,
+        help_text="Direction of data.",
     )
     strength = models.CharField(
-        max_length=20, choices=Strength, default=Strength.STRONG, help_text="Strength of dependency."
+        max_length=20,
+        choices=Strength,
+        default=Strength.STRONG,
+        db_default=Strength.STRONG,
+        help_text="Strength of dependency.",
     )
-    discovered_by = models.CharField(
-        max_length=50, choices=DiscoveredBy, default=DiscoveredBy.MANUAL, help_text="Discovered by."
+    discovered_by = models.CharField(  # noqa: DJ001, null is unknown
+        max_length=50, choices=DiscoveredBy, null=True, blank=True, help_text="Discovered by. Empty: unknown."
     )
-    confidence_score = models.FloatField(default=1.0, validators=SHARE, help_text="Confidence, from 0 to 1.")
-    evidence = models.JSONField(default=dict, blank=True, help_text="Supporting evidence.")
+    confidence_score = models.FloatField(
+        default=1.0,
+        db_default=1.0,
+        help_text="Confidence; 1 is certain, unless the source uses another scale.",
+    )
+    evidence = models.JSONField(default=dict, db_default={}, blank=True, help_text="Supporting evidence.")
     validated_at = models.DateTimeField(null=True, blank=True, help_text="When it was validated.")
 
     class Meta(TenantModel.Meta):
@@ -322,8 +342,7 @@ class AssetDependency(TenantModel):
             choices_check("direction", Direction),
             choices_check("strength", Strength),
             choices_check("discovered_by", DiscoveredBy),
-            range_check("confidence_score", 0, 1),
         ]
 
     def __str__(self) -> str:
-        return f"{self.source} needs {self.target} ({self.dependency_type})"
+        return f"{self.source} needs {self.target} ({self.dependency_type or 'unknown'})"

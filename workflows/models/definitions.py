@@ -1,5 +1,8 @@
 """Workflows, their versions and triggers."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -11,8 +14,11 @@ from config.tenancy.models import MemberForeignKey, SoftDeleteMixin, TenantForei
 from workflows import schemas
 from workflows.choices import RunOutcome, TriggerType, WorkflowStatus
 from workflows.constraints import choices_check, range_check
+from workflows.language.upgrades import upgrade_document, upgrade_retry
 
 MAX_SECONDS = 366 * schemas.DAY
+# Key in `metadata` of the definition as it was imported, in an earlier or foreign form.
+IMPORTED = "imported"
 
 
 class Workflow(SoftDeleteMixin, TenantModel):
@@ -28,8 +34,7 @@ class Workflow(SoftDeleteMixin, TenantModel):
     definition = models.JSONField(
         default=dict,
         blank=True,
-        help_text='Steps: {"steps": [{"id": "draft", "kind": "agent", "agent": "writer", "needs": []}]}. '
-        "Kinds: agent, tool, condition, approval, wait, workflow.",
+        help_text='Document conclave.workflow/1: {"steps": [{"id": "draft", "kind": "agent", "agent": "writer"}]}.',
     )
     config = models.JSONField(default=dict, blank=True, help_text="Settings available to the steps.")
     agents = models.ManyToManyField(
@@ -46,12 +51,13 @@ class Workflow(SoftDeleteMixin, TenantModel):
     retry_config = models.JSONField(
         default=dict,
         blank=True,
-        help_text='Retry policy of failed steps: {"attempts": 3, "delay": 1, "factor": 2}.',
+        help_text='Retry policy of failed steps: {"maximum_attempts": 3, "initial_interval": 1}.',
     )
     status = models.CharField(
         max_length=50,
         choices=WorkflowStatus,
         default=WorkflowStatus.ACTIVE,
+        db_default=WorkflowStatus.ACTIVE,
         help_text="Only active workflows can start.",
     )
     version = models.PositiveIntegerField(default=1, editable=False, help_text="Latest published version.")
@@ -69,9 +75,15 @@ class Workflow(SoftDeleteMixin, TenantModel):
         editable=False,
         help_text="Result of the latest run.",
     )
-    run_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of runs.")
-    success_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of successes.")
-    error_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of failures.")
+    run_count = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Number of runs."
+    )
+    success_count = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Number of successes."
+    )
+    error_count = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Number of failures."
+    )
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -101,6 +113,18 @@ class Workflow(SoftDeleteMixin, TenantModel):
     def clean(self) -> None:
         super().clean()
         validate_row_schemas(self)
+
+    def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Save the workflow. Earlier and foreign forms of the definition are stored in the current form."""
+        if isinstance(self.retry_config, dict):
+            self.retry_config = upgrade_retry(self.retry_config)
+        if update_fields is None or "definition" in update_fields:
+            upgraded = upgrade_document(self.definition)
+            if upgraded != self.definition:
+                self.metadata = {**self.metadata, IMPORTED: self.definition}
+                self.definition = upgraded
+                update_fields = None if update_fields is None else {*update_fields, "metadata"}
+        super().save(update_fields=update_fields, **kwargs)
 
 
 class WorkflowAgent(TenantModel):
@@ -168,12 +192,19 @@ class WorkflowTrigger(TenantModel):
         default=dict,
         blank=True,
         help_text='Scheduled: {"cron": "0 6 * * 1", "timezone": "UTC"}. Event: {"event": "document.ready", '
-        '"filter": {}}. Webhook: {"header": "X-Signature-256"}. Each can include an "input".',
+        '"filter": {}}. Webhook: {"scheme": "standard-webhooks"}. Each can include an "input".',
     )
     secret = EncryptedTextField(
         null=True,
         blank=True,
-        help_text="Key that signs webhook requests, stored encrypted. Never shown.",
+        editable=False,
+        help_text="Secret that signs webhook requests (`whsec_…`), encrypted.",
+    )
+    previous_secret = EncryptedTextField(
+        null=True, blank=True, editable=False, help_text="Secret before the rotation, encrypted."
+    )
+    rotation_ends_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Until when the previous secret is accepted too."
     )
     is_enabled = models.BooleanField(default=True, help_text="Whether the trigger can start runs.")
     next_fire_at = models.DateTimeField(

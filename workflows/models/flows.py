@@ -18,7 +18,7 @@ from workflows.choices import (
     FlowStatus,
     FlowType,
 )
-from workflows.constraints import PERCENT, SHARE, choices_check, order_check, range_check
+from workflows.constraints import PERCENT, choices_check, order_check, range_check
 
 DISCOVERY_PHASES = (
     "initialization",
@@ -46,7 +46,11 @@ class EngagementFlow(TenantModel):
     )
     user = MemberForeignKey(help_text="User who started the flow.", editable=False)
     status = models.CharField(
-        max_length=50, choices=FlowStatus, default=FlowStatus.INITIALIZED, help_text="Flow status."
+        max_length=50,
+        choices=FlowStatus,
+        default=FlowStatus.INITIALIZED,
+        db_default=FlowStatus.INITIALIZED,
+        help_text="Flow status.",
     )
     current_phase = models.CharField(max_length=100, blank=True, default="", help_text="Current phase.")
     completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
@@ -73,14 +77,17 @@ class MasterFlow(EngagementFlow):
     )
     display_name = models.CharField(max_length=255, blank=True, default="", help_text="Display name.")
     description = models.TextField(blank=True, default="", help_text="Goals of the flow.")
-    config = models.JSONField(default=dict, blank=True, help_text="Settings.")
+    config = models.JSONField(default=dict, db_default={}, blank=True, help_text="Settings.")
     state = models.JSONField(null=True, blank=True, help_text="Runtime state of the agent crew.")
     phase_history = models.JSONField(
         default=list,
+        db_default=[],
         blank=True,
         help_text='Past phases, oldest first: [{"phase": "discovery", "status": "completed"}].',
     )
-    execution_metrics = models.JSONField(default=dict, blank=True, help_text="Times, tokens and counts.")
+    execution_metrics = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="Times, tokens and counts."
+    )
 
     class Meta(EngagementFlow.Meta):
         indexes = [
@@ -107,7 +114,7 @@ class PhaseFlow(EngagementFlow):
         related_name="%(class)ss",
         help_text="Master flow of this phase.",
     )
-    recommendations = models.JSONField(default=list, blank=True, help_text="Recommendations.")
+    recommendations = models.JSONField(default=list, db_default=[], blank=True, help_text="Recommendations.")
 
     class Meta(EngagementFlow.Meta):
         abstract = True
@@ -132,17 +139,30 @@ class DiscoveryFlow(PhaseFlow):
     json_schemas = {"phases": schemas.Phases}
 
     discovery_type = models.CharField(
-        max_length=50, choices=DiscoveryType, default=DiscoveryType.AUTOMATED, help_text="Method."
+        max_length=50,
+        choices=DiscoveryType,
+        default=DiscoveryType.AUTOMATED,
+        db_default=DiscoveryType.AUTOMATED,
+        help_text="Method.",
     )
-    target_platforms = models.JSONField(default=list, blank=True, help_text="Platforms to discover.")
-    discovery_scope = models.JSONField(default=dict, blank=True, help_text="Included and excluded items.")
+    target_platforms = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Platforms to discover."
+    )
+    discovery_scope = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="Included and excluded items."
+    )
     phases = models.JSONField(
         default=discovery_phases,
+        db_default=discovery_phases(),
         blank=True,
         help_text='Status of each phase: {"analysis": {"status": "pending"}}.',
     )
-    discovered_assets_count = models.PositiveIntegerField(default=0, help_text="Number of assets.")
-    discovered_patterns = models.JSONField(default=list, blank=True, help_text="Detected patterns.")
+    discovered_assets_count = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Number of assets."
+    )
+    discovered_patterns = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Detected patterns."
+    )
 
     class Meta(PhaseFlow.Meta):
         constraints = [*PhaseFlow.Meta.constraints, choices_check("discovery_type", DiscoveryType)]
@@ -163,19 +183,31 @@ class CollectionFlow(PhaseFlow):
     automation_tier = models.CharField(
         max_length=20, choices=AutomationTier, blank=True, default="", help_text="Degree of automation."
     )
-    collection_methods = models.JSONField(default=list, blank=True, help_text="Collection methods.")
-    target_systems = models.JSONField(default=list, blank=True, help_text="Systems to collect from.")
-    progress_percentage = models.FloatField(default=0, validators=PERCENT, help_text="Progress in percent.")
+    collection_methods = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Collection methods."
+    )
+    target_systems = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Systems to collect from."
+    )
+    progress_percentage = models.FloatField(
+        default=0, db_default=0, validators=PERCENT, help_text="Progress in percent."
+    )
     data_quality_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Data quality, from 0 to 1."
+        null=True,
+        blank=True,
+        help_text="Data quality, on the scale of the source: from 0 to 1, or in percent.",
     )
     completeness_percentage = models.FloatField(
         null=True, blank=True, validators=PERCENT, help_text="Completeness of the data in percent."
     )
-    validation_errors_count = models.PositiveIntegerField(default=0, help_text="Number of invalid values.")
-    total_items_collected = models.PositiveIntegerField(default=0, help_text="Number of items.")
-    items_processed = models.PositiveIntegerField(default=0, help_text="Number of processed items.")
-    items_failed = models.PositiveIntegerField(default=0, help_text="Number of failed items.")
+    validation_errors_count = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Number of invalid values."
+    )
+    total_items_collected = models.PositiveIntegerField(default=0, db_default=0, help_text="Number of items.")
+    items_processed = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Number of processed items."
+    )
+    items_failed = models.PositiveIntegerField(default=0, db_default=0, help_text="Number of failed items.")
 
     class Meta(PhaseFlow.Meta):
         indexes = [
@@ -186,7 +218,6 @@ class CollectionFlow(PhaseFlow):
             *PhaseFlow.Meta.constraints,
             choices_check("automation_tier", AutomationTier, blank=True),
             range_check("progress_percentage", 0, 100),
-            range_check("data_quality_score", 0, 1),
             range_check("completeness_percentage", 0, 100),
         ]
 
@@ -200,7 +231,11 @@ class AssessmentFlow(PhaseFlow):
         DiscoveryFlow, models.SET_NULL, related_name="assessment_flows", help_text="Preceding discovery flow."
     )
     status = models.CharField(
-        max_length=50, choices=FlowStatus, default=FlowStatus.PENDING, help_text="Flow status."
+        max_length=50,
+        choices=FlowStatus,
+        default=FlowStatus.PENDING,
+        db_default=FlowStatus.PENDING,
+        help_text="Flow status.",
     )
     assessment_type = models.CharField(
         max_length=50, choices=AssessmentType, blank=True, default="", help_text="Type of assessment."
@@ -208,16 +243,20 @@ class AssessmentFlow(PhaseFlow):
     assessment_framework = models.CharField(
         max_length=50, choices=AssessmentFramework, blank=True, default="", help_text="Framework."
     )
-    stages_completed = models.JSONField(default=list, blank=True, help_text="Completed stages.")
+    stages_completed = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Completed stages."
+    )
     technical_debt_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Technical debt, from 0 (none) to 1."
+        null=True, blank=True, help_text="Technical debt, on the scale of the framework; 0 is none."
     )
     complexity_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Complexity, from 0 to 1."
+        null=True, blank=True, help_text="Complexity, on the scale of the framework; 0 is the simplest."
     )
-    risk_score = models.FloatField(null=True, blank=True, validators=SHARE, help_text="Risk, from 0 to 1.")
+    risk_score = models.FloatField(
+        null=True, blank=True, help_text="Risk, on the scale of the framework; 0 is none."
+    )
     readiness_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Migration readiness, from 0 to 1."
+        null=True, blank=True, help_text="Migration readiness, on the scale of the framework; 0 is not ready."
     )
 
     class Meta(PhaseFlow.Meta):
@@ -229,10 +268,6 @@ class AssessmentFlow(PhaseFlow):
             *PhaseFlow.Meta.constraints,
             choices_check("assessment_type", AssessmentType, blank=True),
             choices_check("assessment_framework", AssessmentFramework, blank=True),
-            range_check("technical_debt_score", 0, 1),
-            range_check("complexity_score", 0, 1),
-            range_check("risk_score", 0, 1),
-            range_check("readiness_score", 0, 1),
         ]
 
     __str__ = PhaseFlow.__str__

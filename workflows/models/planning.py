@@ -1,5 +1,7 @@
 """Projects, tasks, calendars and events."""
 
+from typing import Any
+
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
@@ -27,6 +29,13 @@ from workflows.constraints import (
     range_check,
 )
 
+PRIORITY_VALUES = {
+    TaskPriority.LOW: 1,
+    TaskPriority.MEDIUM: 2,
+    TaskPriority.HIGH: 3,
+    TaskPriority.URGENT: 4,
+}
+MAX_SCORE = 1e12
 WEIGHTS = ("importance_weight", "urgency_weight", "complexity_weight", "user_priority_weight")
 
 
@@ -76,7 +85,11 @@ class Project(TenantModel):
     repository_url = models.URLField(max_length=500, blank=True, default="", help_text="Repository.")
     local_path = models.CharField(max_length=1024, blank=True, default="", help_text="Local path.")
     status = models.CharField(
-        max_length=50, choices=ProjectStatus, default=ProjectStatus.ACTIVE, help_text="Project status."
+        max_length=50,
+        choices=ProjectStatus,
+        default=ProjectStatus.ACTIVE,
+        db_default=ProjectStatus.ACTIVE,
+        help_text="Project status.",
     )
     metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
@@ -149,18 +162,20 @@ class Task(EmbeddedTextMixin, TenantModel):
         null=True, blank=True, validators=NOT_NEGATIVE, help_text="Actual duration in hours."
     )
     completion_percentage = models.PositiveIntegerField(
-        default=0, validators=PERCENT, help_text="Progress in percent."
+        default=0, db_default=0, validators=PERCENT, help_text="Progress in percent."
     )
     semantic_summary = models.TextField(blank=True, default="", help_text="Summary.")
     importance_weight = models.FloatField(
-        default=1.0, validators=NOT_NEGATIVE, help_text="Importance weight."
+        default=1.0, db_default=1.0, validators=NOT_NEGATIVE, help_text="Importance weight."
     )
-    urgency_weight = models.FloatField(default=1.0, validators=NOT_NEGATIVE, help_text="Urgency weight.")
+    urgency_weight = models.FloatField(
+        default=1.0, db_default=1.0, validators=NOT_NEGATIVE, help_text="Urgency weight."
+    )
     complexity_weight = models.FloatField(
-        default=1.0, validators=NOT_NEGATIVE, help_text="Complexity weight."
+        default=1.0, db_default=1.0, validators=NOT_NEGATIVE, help_text="Complexity weight."
     )
     user_priority_weight = models.FloatField(
-        default=1.0, validators=NOT_NEGATIVE, help_text="Weight set by the user."
+        default=1.0, db_default=1.0, validators=NOT_NEGATIVE, help_text="Weight set by the user."
     )
     calculated_score = models.FloatField(
         null=True, blank=True, editable=False, help_text="Score computed from the weights; highest first."
@@ -201,6 +216,25 @@ class Task(EmbeddedTextMixin, TenantModel):
     def __str__(self) -> str:
         return self.title
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the task with its score."""
+        self.calculated_score = self.compute_score()
+        if (names := kwargs.get("update_fields")) is not None:
+            kwargs["update_fields"] = {*names, "calculated_score"}
+        super().save(*args, **kwargs)
+
+    def compute_score(self) -> float | None:
+        """Return `priority * (importance + urgency + user priority) / (1 + complexity)`, with 1 to 4 for the priority.
+
+        Values that the database refuses have no score.
+        """
+        weights = [getattr(self, name) for name in WEIGHTS]
+        value = PRIORITY_VALUES.get(TaskPriority(self.priority)) if self.priority in TaskPriority else None
+        if value is None or not all(isinstance(each, int | float) and each >= 0 for each in weights):
+            return None
+        importance, urgency, complexity, own = weights
+        return min(round(value * (importance + urgency + own) / (1 + complexity), 4), MAX_SCORE)
+
 
 class Calendar(TenantModel):
     """A user's calendar, visible to its members too."""
@@ -211,7 +245,12 @@ class Calendar(TenantModel):
     user = MemberForeignKey(
         models.CASCADE, related_name="calendars", help_text="Owner of the calendar.", editable=False
     )
-    name = models.CharField(max_length=255, default="Default Calendar", help_text="Name of the calendar.")
+    name = models.CharField(
+        max_length=255,
+        default="Default Calendar",
+        db_default="Default Calendar",
+        help_text="Name of the calendar.",
+    )
     description = models.TextField(blank=True, default="", help_text="Description.")
 
     class Meta(TenantModel.Meta):
@@ -264,7 +303,9 @@ class CalendarEvent(EmbeddedTextMixin, TenantModel):
         default=0.5, validators=SHARE, help_text="Flexibility, from 0 (fixed) to 1."
     )
     is_movable = models.BooleanField(default=True, help_text="Whether the event can be moved.")
-    event_type = models.CharField(max_length=50, default="meeting", help_text="Type of event.")
+    event_type = models.CharField(
+        max_length=50, default="meeting", db_default="meeting", help_text="Type of event."
+    )
     attendees = models.JSONField(
         default=list, blank=True, help_text='Invited people: [{"email": "ada@example.com", "name": "Ada"}].'
     )
@@ -273,10 +314,10 @@ class CalendarEvent(EmbeddedTextMixin, TenantModel):
         max_length=500, blank=True, default="", help_text="Recurrence rule (RFC 5545), such as FREQ=WEEKLY."
     )
     reminder_minutes = models.PositiveIntegerField(
-        default=15, help_text="Minutes before the event for the reminder."
+        default=15, db_default=15, help_text="Minutes before the event for the reminder."
     )
     importance_weight = models.FloatField(
-        default=1.0, validators=NOT_NEGATIVE, help_text="Importance weight."
+        default=1.0, db_default=1.0, validators=NOT_NEGATIVE, help_text="Importance weight."
     )
 
     class Meta(TenantModel.Meta):

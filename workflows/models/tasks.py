@@ -10,11 +10,9 @@ from workflows.choices import AgentTaskStatus, FlowType
 from workflows.constraints import (
     NAME,
     NOT_NEGATIVE,
-    SHARE,
     choices_check,
     min_check,
     order_check,
-    range_check,
 )
 
 
@@ -25,6 +23,7 @@ class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
     """
 
     audit_exempt = "itself a log, written by a trigger"
+    engagement_parents = {"master_flow_id": "workflows_masterflow"}
 
     # A unique index of a partitioned table must include the ID, so the database derives the task ID from it.
     task_id = models.GeneratedField(
@@ -63,16 +62,20 @@ class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
     agent_version = models.CharField(max_length=20, blank=True, default="", help_text="Version.")
     task_type = models.CharField(max_length=100, blank=True, default="", help_text="Type of task.")
     task_description = models.TextField(blank=True, default="", help_text="Description of the task.")
-    input_data = models.JSONField(default=dict, blank=True, help_text="Input of the task.")
+    input_data = models.JSONField(default=dict, db_default={}, blank=True, help_text="Input of the task.")
     status = models.CharField(
-        max_length=50, choices=AgentTaskStatus, default=AgentTaskStatus.PENDING, help_text="Status."
+        max_length=50,
+        choices=AgentTaskStatus,
+        default=AgentTaskStatus.PENDING,
+        db_default=AgentTaskStatus.PENDING,
+        help_text="Status.",
     )
     started_at = models.DateTimeField(null=True, blank=True, help_text="Start time.")
     completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
     duration_seconds = models.FloatField(
         null=True, blank=True, validators=NOT_NEGATIVE, help_text="Duration in seconds."
     )
-    output_data = models.JSONField(default=dict, blank=True, help_text="Output of the task.")
+    output_data = models.JSONField(default=dict, db_default={}, blank=True, help_text="Output of the task.")
     error_message = models.TextField(blank=True, default="", help_text="Error message.")
     error_details = models.JSONField(null=True, blank=True, help_text="Details of the error.")
     retry_count = models.PositiveIntegerField(default=0, help_text="Number of retries.")
@@ -117,30 +120,32 @@ class AgentPerformanceDaily(TenantModel):
     flow_type = models.CharField(
         max_length=50, choices=FlowType, blank=True, default="", help_text="Phase of the tasks."
     )
-    total_tasks = models.PositiveIntegerField(default=0, help_text="Number of tasks.")
-    successful_tasks = models.PositiveIntegerField(default=0, help_text="Number of completed tasks.")
-    failed_tasks = models.PositiveIntegerField(default=0, help_text="Number of failed tasks.")
+    total_tasks = models.PositiveIntegerField(default=0, db_default=0, help_text="Number of tasks.")
+    successful_tasks = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Number of completed tasks."
+    )
+    failed_tasks = models.PositiveIntegerField(default=0, db_default=0, help_text="Number of failed tasks.")
     avg_duration_seconds = models.FloatField(null=True, blank=True, help_text="Average duration in seconds.")
     p50_duration_seconds = models.FloatField(null=True, blank=True, help_text="Median duration in seconds.")
     p95_duration_seconds = models.FloatField(null=True, blank=True, help_text="95th percentile in seconds.")
     p99_duration_seconds = models.FloatField(null=True, blank=True, help_text="99th percentile in seconds.")
-    total_tokens_used = models.PositiveBigIntegerField(default=0, help_text="Number of tokens used.")
-    total_api_calls = models.PositiveIntegerField(default=0, help_text="Number of model and tool calls.")
-    total_cost = models.DecimalField(max_digits=14, decimal_places=6, default=0, help_text="In US dollars.")
-    error_rate = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Share of failed tasks, from 0 to 1."
+    total_tokens_used = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text="Number of tokens used."
     )
-    retry_rate = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Share of retried tasks, from 0 to 1."
+    total_api_calls = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Number of model and tool calls."
     )
+    total_cost = models.DecimalField(
+        max_digits=14, decimal_places=6, default=0, db_default=0, help_text="In US dollars."
+    )
+    error_rate = models.FloatField(null=True, blank=True, help_text="Share of failed tasks, from 0 to 1.")
+    retry_rate = models.FloatField(null=True, blank=True, help_text="Share of retried tasks, from 0 to 1.")
 
     class Meta(TenantModel.Meta):
         verbose_name_plural = "daily agent performance"
         constraints = [
             unique_per_tenant("date", "agent_name", "flow_type", message="This day is already computed."),
             choices_check("flow_type", FlowType, blank=True),
-            range_check("error_rate", 0, 1),
-            range_check("retry_rate", 0, 1),
             models.CheckConstraint(
                 condition=models.Q(
                     total_tasks__gte=models.F("successful_tasks") + models.F("failed_tasks"),

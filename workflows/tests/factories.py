@@ -10,6 +10,14 @@ from config.db.ids import uuid7
 from config.testing.factories import BaseFactory, ReportFactory, member_user
 from tenants.tests.factories import EngagementFactory
 from workflows import models
+from workflows.tests.engine_factories import (  # noqa: F401 (found here by the registry)
+    MapItemFactory,
+    MapRangeFactory,
+    MapStateFactory,
+    WorkflowEventFactory,
+    WorkflowGateFactory,
+    WorkflowLaneFactory,
+)
 
 MOMENT = dt.datetime(2026, 5, 4, 9, tzinfo=dt.UTC)
 STEPS = [
@@ -27,7 +35,7 @@ class WorkflowFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Workflow {n}")
     slug = factory.Sequence(lambda n: f"workflow-{n}")
     definition = factory.LazyFunction(lambda: {"steps": STEPS})
-    retry_config = factory.LazyFunction(lambda: {"attempts": 3, "delay": 1})
+    retry_config = factory.LazyFunction(lambda: {"maximum_attempts": 3, "initial_interval": 1})
     created_by = factory.LazyFunction(member_user)
 
     class Meta:
@@ -55,8 +63,8 @@ class WorkflowTriggerFactory(BaseFactory):
     workflow = factory.SubFactory(WorkflowFactory)
     name = factory.Sequence(lambda n: f"Trigger {n}")
     trigger_type = "webhook"
-    config = factory.LazyFunction(lambda: {"header": "X-Signature-256"})
-    secret = "a webhook's secret of the demo"
+    config = factory.LazyFunction(lambda: {"scheme": "standard-webhooks"})
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
     class Meta:
         model = models.WorkflowTrigger
@@ -72,6 +80,14 @@ class WorkflowExecutionFactory(BaseFactory):
 
     class Meta:
         model = models.WorkflowExecution
+
+
+class TriggerFiringFactory(BaseFactory):
+    trigger = factory.SubFactory(WorkflowTriggerFactory)
+    key = factory.Sequence(lambda n: f"msg_{n}")
+
+    class Meta:
+        model = models.TriggerFiring
 
 
 class WorkflowRunsDailyFactory(ReportFactory):
@@ -96,10 +112,38 @@ class StepExecutionFactory(BaseFactory):
 class ApprovalFactory(BaseFactory):
     step = factory.SubFactory(StepExecutionFactory, step_id="review", kind="approval", status="waiting")
     prompt = "Publish this?"
-    assigned_to = factory.LazyFunction(member_user)
+    candidate_roles = factory.LazyFunction(lambda: ["admin"])
 
     class Meta:
         model = models.Approval
+
+
+class ApprovalAssigneeFactory(BaseFactory):
+    approval = factory.SubFactory(ApprovalFactory)
+    user = factory.LazyFunction(member_user)
+
+    class Meta:
+        model = models.ApprovalAssignee
+
+
+class ApprovalDecisionFactory(BaseFactory):
+    approval = factory.SubFactory(ApprovalFactory)
+    user = factory.LazyFunction(member_user)
+    decision = "approved"
+    channel = "api"
+
+    class Meta:
+        model = models.ApprovalDecision
+
+
+class ApprovalLinkFactory(BaseFactory):
+    approval = factory.SubFactory(ApprovalFactory)
+    user = factory.LazyFunction(member_user)
+    token_digest = factory.LazyFunction(lambda: uuid7().bytes)
+    expires_at = MOMENT
+
+    class Meta:
+        model = models.ApprovalLink
 
 
 class MasterFlowFactory(BaseFactory):
@@ -206,6 +250,7 @@ class AssetDependencyFactory(BaseFactory):
 class AgentTaskFactory(BaseFactory):
     flow_id = factory.LazyFunction(uuid7)
     flow_type = "discovery"
+    master_flow = factory.SubFactory(MasterFlowFactory)
     agent_name = "scanner"
     task_type = "scan"
     status = "completed"

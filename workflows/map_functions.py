@@ -1,0 +1,83 @@
+"""SQL functions of maps."""
+
+from workflows.run_functions import PARK_STEP, define_function
+
+# Stores the items of a map, which waits for its helpers, and starts these.
+_BEGIN_MAP = define_function(
+    "workflows_begin_map",
+    "tenant uuid, step uuid, elements jsonb, helpers integer",
+    "RETURNS void",
+    """
+BEGIN
+  INSERT INTO workflows_mapstate (tenant_id, step_id, items, total)
+    VALUES (tenant, step, elements, jsonb_array_length(elements));
+  INSERT INTO workflows_stepexecution (tenant_id, execution_id, step_id, kind, item, attempt, status, priority,
+    idempotency_key, input_data, error_message, metadata)
+  SELECT tenant, s.execution_id, s.step_id, s.kind, n, s.attempt,
+    CASE WHEN e.status = 'paused' THEN 'pending' ELSE 'ready' END,
+    s.priority, s.idempotency_key, '{}', '', jsonb_build_object('map', s.id)
+  FROM workflows_stepexecution s
+    JOIN workflows_workflowexecution e ON e.tenant_id = tenant AND e.id = s.execution_id,
+    generate_series(0, helpers - 1) n
+  WHERE s.tenant_id = tenant AND s.id = step;
+  PERFORM workflows_kick(tenant, helpers);
+END
+""",
+)
+
+# Commits the results of the range that begins at `finished`, and gives the helper its open range or the next one. The
+# helper ends if there is none, or if more than `tolerated` items failed; the last one resumes the map.
+_WORK_RANGE = define_function(
+    "workflows_work_range",
+    "tenant uuid, map uuid, helper uuid, fence integer, size integer, tolerated integer, finished integer,"
+    " results jsonb, OUT valid boolean, OUT first integer, OUT elements jsonb",
+    "",
+    """
+DECLARE last integer; state record; broken integer;
+BEGIN
+  PERFORM FROM workflows_stepexecution WHERE tenant_id = tenant AND id = helper AND claim = fence
+    AND status = 'running' FOR NO KEY UPDATE;
+  valid := FOUND;
+  IF NOT valid THEN RETURN; END IF;
+  IF finished IS NOT NULL THEN
+    UPDATE workflows_maprange r SET is_done = true WHERE r.tenant_id = tenant AND r.step_id = map AND r.start = finished
+      AND r.helper_id = helper AND NOT r.is_done;
+    IF FOUND THEN
+      INSERT INTO workflows_mapitem (tenant_id, step_id, position, status, output_data, error_code, error_message)
+      SELECT tenant, map, finished + r.place - 1, r.item ->> 'status', nullif(r.item -> 'output', 'null'),
+        coalesce(r.item ->> 'error_code', ''), coalesce(r.item ->> 'error_message', '')
+      FROM jsonb_array_elements(results) WITH ORDINALITY r (item, place);
+      SELECT count(*) INTO broken FROM jsonb_array_elements(results) r (item) WHERE r.item ->> 'status' = 'failed';
+      UPDATE workflows_mapstate m SET done = m.done + jsonb_array_length(results), failed = m.failed + broken
+        WHERE m.tenant_id = tenant AND m.step_id = map;
+    END IF;
+  END IF;
+  SELECT m.start, m.stop INTO first, last FROM workflows_maprange m
+    WHERE m.tenant_id = tenant AND m.helper_id = helper AND NOT m.is_done LIMIT 1;
+  IF first IS NULL THEN
+    -- Locked before it is read: helpers that take their first range at the same time get different ones.
+    SELECT m.next, least(m.next + size, m.total) INTO first, last FROM workflows_mapstate m
+      WHERE m.tenant_id = tenant AND m.step_id = map AND m.next < m.total AND m.failed <= tolerated
+      FOR NO KEY UPDATE;
+    IF FOUND THEN
+      UPDATE workflows_mapstate m SET next = last WHERE m.tenant_id = tenant AND m.step_id = map;
+      INSERT INTO workflows_maprange (tenant_id, step_id, helper_id, start, stop)
+        VALUES (tenant, map, helper, first, last);
+    END IF;
+  END IF;
+  IF first IS NULL THEN
+    PERFORM workflows_finish_attempt(tenant, helper, fence, 'completed', '{}');
+    -- Locks the counters, so that of two last helpers one sees both.
+    SELECT m.done = m.total OR m.failed > tolerated AS over INTO state FROM workflows_mapstate m
+      WHERE m.tenant_id = tenant AND m.step_id = map FOR NO KEY UPDATE;
+    IF state.over THEN PERFORM workflows_resume_step(tenant, map, NULL); END IF;
+    RETURN;
+  END IF;
+  SELECT jsonb_path_query_array(m.items, '$[$a to $b]', jsonb_build_object('a', first, 'b', last - 1)) INTO elements
+    FROM workflows_mapstate m WHERE m.tenant_id = tenant AND m.step_id = map;
+END
+""",
+)
+_ALL = (PARK_STEP, _BEGIN_MAP, _WORK_RANGE)
+MAPS = "".join(create for create, _ in _ALL)
+MAPS_DROP = "".join(drop for _, drop in reversed(_ALL[1:]))
