@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from procrastinate import RetryStrategy
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
 from config.jobs import job
@@ -52,3 +52,76 @@ def expire_insights(timestamp: int) -> None:
     from workflows.services.learning import expire_insights as expire
 
     expire()
+
+
+@app.task(name="workflows.tasks.run_lane", queue="workflows", pass_context=True)
+@job
+def run_lane(context: JobContext, tenant_id: str, lane: int) -> None:
+    """Run the ready steps of a tenant in one of its lanes."""
+    from workflows.runtime.lanes import run_lane as run
+
+    run(UUID(tenant_id), lane, context.job.id)
+
+
+@app.task(name="workflows.tasks.wake_step")
+@job
+def wake_step(tenant_id: str, step_execution_id: str) -> None:
+    """End the wait of a step for an answer or a meeting that has ended."""
+    from config.tenancy.scope import tenant_scope
+    from workflows.services import waiting_steps
+
+    with tenant_scope(tenant_id, actor="system:workflows"):
+        waiting_steps.wake_step(UUID(tenant_id), UUID(step_execution_id))
+
+
+@app.task(name="workflows.tasks.cancel_answer", retry=RetryStrategy(max_attempts=5, exponential_wait=5))
+@job
+def cancel_answer(tenant_id: str, conversation_id: str) -> None:
+    """End the answer of a step whose run has ended."""
+    from workflows.runtime.bodies.agents import cancel_parked_answer
+
+    cancel_parked_answer(UUID(tenant_id), UUID(conversation_id))
+
+
+@app.periodic(cron="41 4 * * *")
+@app.task(queueing_lock="expire_firings")
+@job
+def expire_firings(timestamp: int) -> None:
+    """Delete old firings of triggers."""
+    from workflows.services.firings import expire_firings as expire
+
+    expire()
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(queueing_lock="settle_approvals")
+@job
+def settle_approvals(timestamp: int) -> None:
+    """Remind people of approvals, and escalate or expire those that are due."""
+    from workflows.services.approval_deadlines import settle_due_approvals
+
+    settle_due_approvals()
+
+
+@app.task(
+    name="workflows.tasks.send_approval_email",
+    retry=RetryStrategy(max_attempts=6, exponential_wait=5, retry_exceptions={OSError}),
+)
+@job
+def send_approval_email(tenant_id: str, approval_id: str, user_id: str, is_reminder: bool) -> None:
+    """Send the link of an approval, retrying when the mail server cannot be reached."""
+    from workflows.services.approval_links import send_approval_email as send
+
+    send(UUID(tenant_id), UUID(approval_id), UUID(user_id), is_reminder=is_reminder)
+
+
+@app.periodic(cron="3 5 * * *")
+@app.task(queueing_lock="delete_stray_outputs")
+@job
+def delete_stray_outputs(timestamp: int) -> None:
+    """Delete output files of deleted runs and lost attempts."""
+    from knowledge.services.maintenance import delete_stray_files
+    from workflows.models import StepExecution
+    from workflows.services.outputs import FOLDER
+
+    delete_stray_files(folder=FOLDER, naming=StepExecution)
