@@ -26,14 +26,23 @@ def job(body: Callable[..., Any]) -> Callable[..., Any]:
 
 def defer_once(task: str, lock: str, **arguments: Any) -> None:
     """Defer `task` in the current transaction unless a job with this lock is already queued."""
+    _defer_once(task, lock, None, arguments)
+
+
+def defer_exclusive(task: str, lock: str, **arguments: Any) -> None:
+    """Defer `task` like `defer_once`; the job waits until no other one with this lock is running."""
+    _defer_once(task, lock, lock, arguments)
+
+
+def _defer_once(task: str, queueing_lock: str, lock: str | None, arguments: dict[str, Any]) -> None:
     from procrastinate.contrib.django import app
     from procrastinate.contrib.django.models import ProcrastinateJob
 
-    if ProcrastinateJob.objects.filter(queueing_lock=lock, status="todo").exists():
+    if ProcrastinateJob.objects.filter(queueing_lock=queueing_lock, status="todo").exists():
         return
     try:
         with transaction.atomic():
-            app.configure_task(task, queueing_lock=lock).defer(**arguments)
+            app.configure_task(task, queueing_lock=queueing_lock, lock=lock).defer(**arguments)
     except (exceptions.AlreadyEnqueued, AssertionError):
         # Another process deferred it first. procrastinate asserts on error details that row-level security hides.
         return

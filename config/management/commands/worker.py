@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 
+from config.clock import run_clock
 from config.jobs import QueueConnector
 
 
@@ -22,7 +23,11 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="Exit when no job is left.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asyncio.run(self._work(options))
+        if options["once"]:
+            asyncio.run(self._work(options))
+            return
+        with run_clock():
+            asyncio.run(self._work(options))
 
     async def _work(self, options: dict[str, Any]) -> None:
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()] or None

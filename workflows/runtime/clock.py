@@ -1,0 +1,51 @@
+"""The clock of the workers: each second it wakes what is due, and every ten seconds it frees what was lost.
+
+Any number of clocks can run: each skips the rows that another one has locked.
+"""
+
+import time
+from uuid import UUID
+
+from django.utils import timezone
+
+from config.tenancy.scope import tenant_scope
+from workflows.choices import ExecutionStatus
+from workflows.models import WorkflowExecution
+from workflows.runtime.lanes import ACTOR
+from workflows.services.closing import fail_run
+from workflows.services.plans import get_plan
+from workflows.services.wakeups import list_due_tenants, list_lost_tenants, repair_lanes, wake_steps
+
+REPAIR_SECONDS = 10.0
+MAX_RUNS = 100
+_repaired = 0.0
+
+
+def tick() -> None:
+    """Do the work that is due. Call it outside any scope, as the worker."""
+    global _repaired
+    for tenant_id in list_due_tenants():
+        tick_tenant(tenant_id)
+    if time.monotonic() - _repaired < REPAIR_SECONDS:
+        return
+    _repaired = time.monotonic()
+    for tenant_id in list_lost_tenants():
+        with tenant_scope(tenant_id, actor=ACTOR):
+            repair_lanes(tenant_id)
+
+
+def tick_tenant(tenant_id: UUID) -> None:
+    """Wake the tenant's due steps, and end the runs whose time is over."""
+    with tenant_scope(tenant_id, actor=ACTOR):
+        wake_steps(tenant_id)
+        due = WorkflowExecution.objects.filter(
+            status=ExecutionStatus.RUNNING,
+            completed_at=None,
+            deadline_at__lte=timezone.now(),
+        ).select_for_update(skip_locked=True, no_key=True)
+        overdue = list(due.values_list("pk", "workflow_version_id")[:MAX_RUNS])
+    for execution_id, version_id in overdue:
+        with tenant_scope(tenant_id, actor=ACTOR):
+            fail_run(
+                tenant_id, execution_id, get_plan(tenant_id, version_id), "The run exceeded its time limit."
+            )

@@ -1,0 +1,55 @@
+"""The job of a lane: claims the tenant's ready steps and runs them for a time slice.
+
+After the slice, the lane is queued behind those of other tenants. If its worker dies, the job is started again and
+takes over the steps that it held.
+"""
+
+import time
+from collections.abc import Iterable
+from uuid import UUID
+
+from config.tenancy.scope import tenant_scope
+from workflows.runtime.attempts import run_attempt
+from workflows.runtime.run_state import RunState, load_runs
+from workflows.services.commits import Attempt
+from workflows.services.lanes import claim_steps, enter_lane, leave_lane, release_lane, take_over
+
+ACTOR = "system:workflows"
+SLICE_SECONDS = 0.5
+
+
+def run_lane(tenant_id: UUID, lane: int, job: int) -> None:
+    """Run the tenant's ready steps until the slice is over or none is left."""
+    with tenant_scope(tenant_id, actor=ACTOR):
+        is_active = enter_lane(tenant_id, lane, job)
+        if is_active is None:  # The lane went on under another job.
+            return
+        if not is_active:
+            leave_lane(tenant_id, lane, job)
+            return
+        attempts = take_over(tenant_id, job)
+        runs = load_runs(tenant_id, attempts)
+    end = time.monotonic() + SLICE_SECONDS
+    claimed = False
+    while True:
+        _run_attempts(attempts, runs, job, end)
+        # Never before the first claim: lanes would queue each other without running a step.
+        over = claimed and time.monotonic() > end
+        with tenant_scope(tenant_id, actor=ACTOR):
+            attempts = [] if over else claim_steps(tenant_id, job)
+            if not attempts:
+                if release_lane(tenant_id, lane, job, again=over):
+                    return
+                continue
+            claimed = True
+            runs = load_runs(tenant_id, attempts)
+
+
+def _run_attempts(attempts: Iterable[Attempt], runs: dict[UUID, RunState], job: int, end: float) -> None:
+    """Run steps, each with the steps behind it while the slice lasts."""
+    for first in attempts:
+        attempt: Attempt | None = first
+        while attempt is not None:
+            attempt = run_attempt(
+                runs[attempt.execution_id], attempt, job if time.monotonic() < end else None
+            )

@@ -1,0 +1,79 @@
+"""Outputs of steps: large ones, unstorable text and secrets."""
+
+import pytest
+from django.core.files.storage import default_storage
+
+from config.tenancy.scope import tenant_scope
+from workflows.runtime.json_values import to_json_value
+from workflows.runtime.step_bodies import StepError, StepResult
+from workflows.services import outputs
+from workflows.testing import run_lanes, skip_waits
+from workflows.tests.runs import attempts, request, reread, transform
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+
+
+def test_large_output_is_a_file_that_later_steps_read(start, tenant, http, media):
+    http.results.append(StepResult({"rows": ["x" * 1000] * 300}))
+    run = start(
+        request(),
+        {"id": "pause", "kind": "delay", "seconds": 60},
+        transform("count", "${ steps.call.output.rows.size() }", needs=["call", "pause"]),
+        output={"count": "${ steps.count.output }"},
+    )
+    (attempt,) = attempts(run, "call")
+    assert attempt.output_data is None
+    assert attempt.size_bytes > 300_000
+    assert attempt.storage_path.startswith(f"tenants/{tenant.pk}/workflows/")
+    assert default_storage.exists(attempt.storage_path)
+    skip_waits(tenant)
+
+    assert reread(run).output_data == {"count": 300}
+
+
+def test_output_cannot_name_the_file_of_another_tenant(start, http, media):
+    http.results.append(StepResult({"path": "tenants/x/workflows/secret.json", "storage_path": "secret"}))
+    run = start(request(), output={"path": "${ steps.call.output.path }"})
+
+    assert run.output_data == {"path": "tenants/x/workflows/secret.json"}
+    assert attempts(run, "call")[0].storage_path == ""
+
+
+def test_output_above_the_limit_fails_the_step(start, http, media, monkeypatch):
+    monkeypatch.setattr(outputs, "MAX_SIZE", 400_000)
+    http.results.append(StepResult("x" * 500_000))
+    run = start(request())
+
+    assert run.error_message == "Step call: The output has 500002 bytes; the limit is 400000."
+    assert attempts(run, "call")[0].error_code == "output_too_large"
+
+
+def test_text_that_postgresql_cannot_store_is_cleaned(start, http):
+    http.results.append(StepResult({"a\0b": "nul\0 and \ud800"}))
+    run = start(request(), output={"text": "${ steps.call.output.ab }"})
+
+    assert run.output_data == {"text": "nul and ?"}
+    assert to_json_value("\\u0000") == "\\u0000"
+
+
+def test_secrets_are_masked_in_errors(start, http):
+    http.results.append(
+        StepError("denied", "Authorization: Bearer sk-abcdefghijklmnopqrstuvwxyz", retryable=False)
+    )
+    run = start(request())
+
+    assert "abcdefghijklmnop" not in run.error_message
+    assert "abcdefghijklmnop" not in attempts(run, "call")[0].error_message
+
+
+def test_resolved_members_are_stored_as_the_input(start, tenant, http):
+    http.results.append(StepResult())
+    run = start(request(body={"n": "${ input.n }"}), input_data={"n": 7})
+    run_lanes(tenant)
+    with tenant_scope(tenant, actor="system:test"):
+        assert attempts(run, "call")[0].input_data["body"] == {"n": 7}
