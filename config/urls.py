@@ -14,9 +14,11 @@ urlpatterns = [
     path("metrics", metrics_view, name="metrics"),
     path("api/", include("config.api.urls")),
     path("webhooks/", include("agents.api.webhook_urls")),
+    path("hooks/", include("workflows.api.hook_urls")),
     path("", include("conversations.mcp.urls")),
     path("v1/", include("conversations.api.openai.urls")),
     path("accounts/", include("allauth.urls")),
     path("invitations/", include("accounts.urls")),
+    path("approvals/", include("workflows.urls")),
     path("console/", admin.site.urls),
 ]

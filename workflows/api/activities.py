@@ -1,8 +1,11 @@
 """Activity endpoints."""
 
+from typing import Any
+
 from config.api.serializers import BaseSerializer
 from config.api.viewsets import TenantViewSet
 from workflows.models import Activity, ActivityAssignment, ActivityStatus, ActivityType
+from workflows.services.activities import announce_assignment
 
 
 class ActivityTypeSerializer(BaseSerializer):
@@ -67,3 +70,15 @@ class ActivityAssignmentViewSet(TenantViewSet):
     serializer_class = ActivityAssignmentSerializer
     resource = "activities"
     ordering_fields = ("created_at", "updated_at", "assigned_at")
+
+    def perform_create(self, serializer: Any) -> Any:
+        assignment = super().perform_create(serializer)
+        announce_assignment(assignment)
+        return assignment
+
+    def perform_update(self, serializer: Any) -> Any:
+        before = serializer.instance.user_id
+        assignment = super().perform_update(serializer)
+        if serializer.instance.user_id != before:
+            announce_assignment(serializer.instance)
+        return assignment

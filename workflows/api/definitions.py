@@ -1,17 +1,16 @@
-"""Workflow, version and trigger endpoints."""
-
-from typing import Any
+"""Workflow endpoints."""
 
 from rest_framework import serializers
 
-from config.api.serializers import BaseSerializer, ReadOnlySerializer, RelatedIdsField, TextListField
-from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
-from config.db.json_schema import validation_errors
+from config.api.serializers import BaseSerializer, RelatedIdsField, TextListField
+from config.api.viewsets import TenantViewSet
 from workflows import schemas
 from workflows.choices import RunOutcome
-from workflows.models import Workflow, WorkflowTrigger, WorkflowVersion
+from workflows.models import Workflow
 
-from .fields import SchemaField, nest_errors
+from .fields import SchemaField
+from .publishing import PublishingActions
+from .runs import RunActions
 
 
 class WorkflowSerializer(BaseSerializer):
@@ -58,59 +57,20 @@ class WorkflowSerializer(BaseSerializer):
         )
 
 
-class WorkflowVersionSerializer(ReadOnlySerializer):
-    """A published version of a workflow."""
-
-    class Meta:
-        model = WorkflowVersion
-        fields = ("workflow", "version", "snapshot", "note", "created_by")
-
-
-class WorkflowTriggerSerializer(BaseSerializer):
-    """A workflow trigger. Its secret is write-only."""
-
-    class Meta:
-        model = WorkflowTrigger
-        fields = (
-            "workflow",
-            "name",
-            "trigger_type",
-            "config",
-            "secret",
-            "is_enabled",
-            "next_fire_at",
-            "last_fired_at",
-        )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        trigger = self.instance or WorkflowTrigger()
-        kind = attrs.get("trigger_type", trigger.trigger_type)
-        if "config" in attrs or "trigger_type" in attrs or self.instance is None:
-            found = validation_errors(schemas.TRIGGERS[kind], attrs.get("config", trigger.config))
-            if found:
-                raise serializers.ValidationError({"config": nest_errors(found)})
-        return attrs
-
-
-class WorkflowViewSet(TenantViewSet):
+class WorkflowViewSet(RunActions, PublishingActions, TenantViewSet):
     """Workflows, whose steps run on agents, tools and people."""
 
     serializer_class = WorkflowSerializer
     resource = "workflows"
     ordering_fields = ("created_at", "updated_at", "name", "run_count")
     owner_field = "created_by_id"
-
-
-class WorkflowVersionViewSet(ReadOnlyTenantViewSet):
-    """Published, immutable versions of workflows."""
-
-    serializer_class = WorkflowVersionSerializer
-    resource = "workflows"
-
-
-class WorkflowTriggerViewSet(TenantViewSet):
-    """Workflow triggers: manual, scheduled, webhook or event."""
-
-    serializer_class = WorkflowTriggerSerializer
-    resource = "workflows"
-    ordering_fields = ("created_at", "updated_at", "name")
+    verbs = {
+        "publish": "write",
+        "check_definition": "read",
+        "restore": "write",
+        "changes": "read",
+        "export": "read",
+        "import_document": "write",
+        "run": "execute",
+        "batch": "execute",
+    }

@@ -1,33 +1,12 @@
-"""Read-only endpoints for workflow runs, steps and approvals."""
+"""Read-only endpoints for workflow runs and steps."""
 
 from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
-from workflows.models import Approval, StepExecution, WorkflowExecution
+from workflows.models import StepExecution
 
-
-class WorkflowExecutionSerializer(ReadOnlySerializer):
-    """A run of a workflow."""
-
-    class Meta:
-        model = WorkflowExecution
-        fields = (
-            "workflow",
-            "workflow_version",
-            "trigger",
-            "trigger_type",
-            "trigger_data",
-            "user",
-            "status",
-            "current_step",
-            "steps_completed",
-            "steps_total",
-            "input_data",
-            "output_data",
-            "error_message",
-            "metadata",
-            "started_at",
-            "completed_at",
-        )
+from .run_control import CONTROL_VERBS, RunControlActions
+from .run_events import RunEventActions
+from .run_serializers import WorkflowExecutionSerializer
 
 
 class StepExecutionSerializer(ReadOnlySerializer):
@@ -51,28 +30,12 @@ class StepExecutionSerializer(ReadOnlySerializer):
         )
 
 
-class ApprovalSerializer(ReadOnlySerializer):
-    """An approval request of a run and its decision."""
-
-    class Meta:
-        model = Approval
-        fields = (
-            "step",
-            "prompt",
-            "assigned_to",
-            "status",
-            "comment",
-            "decided_by",
-            "decided_at",
-            "expires_at",
-        )
-
-
-class WorkflowExecutionViewSet(ReadOnlyTenantViewSet):
+class WorkflowExecutionViewSet(RunControlActions, RunEventActions, ReadOnlyTenantViewSet):
     """Workflow runs."""
 
     serializer_class = WorkflowExecutionSerializer
     resource = "workflows"
+    verbs = {"events": "read", "stream": "read", **CONTROL_VERBS}
     ordering_fields = ("created_at", "updated_at", "started_at")
 
 
@@ -80,13 +43,5 @@ class StepExecutionViewSet(ReadOnlyTenantViewSet):
     """Steps of workflow runs."""
 
     serializer_class = StepExecutionSerializer
-    resource = "workflows"
-    ordering_fields = ("created_at", "updated_at")
-
-
-class ApprovalViewSet(ReadOnlyTenantViewSet):
-    """Approval requests of workflow runs."""
-
-    serializer_class = ApprovalSerializer
     resource = "workflows"
     ordering_fields = ("created_at", "updated_at")

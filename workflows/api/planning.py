@@ -4,21 +4,27 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.decorators import action
 
 from config.api.exceptions import Forbidden
 from config.api.serializers import BaseSerializer
 from config.api.similarity import SimilarRequestSerializer, build_similar_serializer
+from config.api.views import json_response
 from config.api.viewsets import TenantViewSet
 from workflows import schemas
+from workflows.choices import EventCategory
 from workflows.models import Calendar, CalendarEvent, CalendarMember, Project, ProjectMember, Task
 from workflows.services.members import remove_member, save_member
+from workflows.services.planning import MAX_DAYS, get_default_priority, get_event_weight, plan_tasks
 from workflows.services.similarity import similar_events, similar_tasks
 
 from .fields import SchemaField
 from .similarity import EmbeddingMixin
 
+PLAN_DAYS = 7
 EMBEDDED_TEXT_FIELDS = ("semantic_keywords", "semantic_embedding", "semantic_category", "semantic_tags")
 
 
@@ -127,6 +133,39 @@ class CalendarEventSerializer(BaseSerializer):
         )
 
 
+class PlanRequestSerializer(serializers.Serializer):
+    """Query parameters of a plan."""
+
+    start = serializers.DateTimeField(required=False)
+    days = serializers.IntegerField(default=PLAN_DAYS, min_value=1, max_value=MAX_DAYS)
+
+
+class PlannedPartSerializer(serializers.Serializer):
+    """Time for a task."""
+
+    task = serializers.UUIDField(source="task.pk", help_text="Id of the task.")
+    title = serializers.CharField(source="task.title", help_text="Title of the task.")
+    start = serializers.DateTimeField(help_text="Start time.")
+    end = serializers.DateTimeField(help_text="End time.")
+    is_late = serializers.BooleanField(help_text="Whether it ends after the due date.")
+
+
+class UnplannedTaskSerializer(serializers.Serializer):
+    """A task that does not fit, or not completely."""
+
+    task = serializers.UUIDField(source="task.pk", help_text="Id of the task.")
+    title = serializers.CharField(source="task.title", help_text="Title of the task.")
+    minutes = serializers.IntegerField(help_text="Minutes that are not planned.")
+
+
+class TaskPlanSerializer(serializers.Serializer):
+    """A plan of open tasks."""
+
+    zone = serializers.CharField(help_text="Time zone of the working hours.")
+    parts = PlannedPartSerializer(many=True, help_text="Planned parts, in order.")
+    left = UnplannedTaskSerializer(many=True, help_text="Tasks that do not fit.")
+
+
 class SharedViewSet(TenantViewSet):
     """Rows that the caller owns or that were shared with the caller."""
 
@@ -209,13 +248,40 @@ class TaskViewSet(EmbeddingMixin, SharedViewSet):
 
     serializer_class = TaskSerializer
     resource = "projects"
+    verbs = {**EmbeddingMixin.verbs, "plan": "read"}
     ordering_fields = ("created_at", "updated_at", "title", "priority", "completion_percentage")
 
     def perform_create(self, serializer: Any) -> Any:
         """Create a task, of the caller unless the body names another user."""
         if serializer.validated_data.get("user") is None:
             serializer.validated_data["user_id"] = self.credential.user_id
+        if "priority" not in serializer.validated_data:
+            serializer.validated_data["priority"] = get_default_priority(self.credential.user_id)
         return super().perform_create(serializer)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("start", {"type": "string", "format": "date-time"}, description="Default: now."),
+            OpenApiParameter(
+                "days",
+                {"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": PLAN_DAYS},
+                description="Number of days to plan.",
+            ),
+        ],
+        responses={200: TaskPlanSerializer},
+        filters=False,
+    )
+    @action(detail=False, methods=["get"], extra_parameters=("start", "days"), pagination_class=None)
+    def plan(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Return a plan of your open tasks in your working hours, around your calendar events."""
+        parameters = PlanRequestSerializer(data=request.query_params.dict())
+        parameters.is_valid(raise_exception=True)
+        start = parameters.validated_data.get("start") or timezone.now()
+        try:
+            plan = plan_tasks(self.credential.user_id, start=start, days=parameters.validated_data["days"])
+        except OverflowError as error:
+            raise serializers.ValidationError({"start": "This date is too early or too late."}) from error
+        return json_response(TaskPlanSerializer(plan).data)
 
     @extend_schema(
         request=SimilarRequestSerializer, responses=build_similar_serializer("task", TaskSerializer)
@@ -248,6 +314,14 @@ class CalendarEventViewSet(EmbeddingMixin, SharedViewSet):
     serializer_class = CalendarEventSerializer
     resource = "calendars"
     ordering_fields = ("created_at", "updated_at", "start_time", "end_time", "movability_score")
+
+    def perform_create(self, serializer: Any) -> Any:
+        """Create an event, with the weight of its category in the work profile unless the body has one."""
+        data = serializer.validated_data
+        if "importance_weight" not in data:
+            category = data.get("category", EventCategory.DEFAULT)
+            data["importance_weight"] = get_event_weight(self.credential.user_id, category)
+        return super().perform_create(serializer)
 
     @extend_schema(
         request=SimilarRequestSerializer, responses=build_similar_serializer("event", CalendarEventSerializer)

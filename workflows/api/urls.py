@@ -2,15 +2,32 @@
 
 from config.api.routers import ApiRouter
 
-from . import activities, assets, definitions, executions, flows, learning, planning, reports, tasks
+from . import (
+    activities,
+    approvals,
+    assets,
+    definitions,
+    executions,
+    flows,
+    learning,
+    planning,
+    publishing,
+    reports,
+    tasks,
+    triggers,
+)
 
 RESOURCES = {
     "workflows": definitions.WorkflowViewSet,
-    "workflow-versions": definitions.WorkflowVersionViewSet,
-    "workflow-triggers": definitions.WorkflowTriggerViewSet,
+    "workflow-versions": publishing.WorkflowVersionViewSet,
+    "workflow-triggers": triggers.WorkflowTriggerViewSet,
+    "trigger-firings": triggers.TriggerFiringViewSet,
     "workflow-executions": executions.WorkflowExecutionViewSet,
     "step-executions": executions.StepExecutionViewSet,
-    "approvals": executions.ApprovalViewSet,
+    "approvals": approvals.ApprovalViewSet,
+    "approval-assignees": approvals.ApprovalAssigneeViewSet,
+    "approval-decisions": approvals.ApprovalDecisionViewSet,
+    "approval-links": approvals.ApprovalLinkViewSet,
     "master-flows": flows.MasterFlowViewSet,
     "discovery-flows": flows.DiscoveryFlowViewSet,
     "collection-flows": flows.CollectionFlowViewSet,

@@ -16,7 +16,6 @@ from workflows.tests.factories import (
     AssetFactory,
     CalendarEventFactory,
     DiscoveryFlowFactory,
-    WorkflowFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -55,24 +54,6 @@ def test_invalid_step_is_named(api_client):
     response = post(api_client(), "workflows", {"name": "n", "slug": "s", "definition": {"steps": steps}})
 
     assert pointers(response) == ["/definition/steps/1/agent"]
-
-
-def test_trigger_is_checked_by_its_kind_and_keeps_its_secret(api_client):
-    client = api_client()
-    workflow = in_tenant(client, WorkflowFactory)
-    body = {
-        "workflow": str(workflow.pk),
-        "name": "hook",
-        "trigger_type": "scheduled",
-        "config": {"cron": "x"},
-    }
-
-    refused = post(client, "workflow-triggers", body)
-    made = post(client, "workflow-triggers", body | {"config": {"cron": "0 6 * * 1"}, "secret": "s3cret"})
-
-    assert pointers(refused) == ["/config/cron"]
-    assert made.status_code == 201
-    assert made.json()["secret"] == "********"
 
 
 def test_unknown_choice_lists_no_row(api_client):
@@ -114,6 +95,20 @@ def test_organisation_goes_with_its_flows_assets_and_activities(tenant, member):
         tenant.delete()
         assert not Engagement.unscoped.filter(tenant_id=tenant.pk).exists()
         assert not Asset.unscoped.filter(tenant_id=tenant.pk).exists()
+
+
+def test_unknown_types_and_scores_of_any_scale_are_kept(api_client):
+    client = api_client("admin")
+    engagement = in_tenant(client, EngagementFactory)
+    body = {"asset_name": "Ledger", "engagement": str(engagement.pk), "completeness_score": 72.5}
+    one = post(client, "assets", body).json()
+    other = post(client, "assets", body | {"asset_type": None}).json()
+    link = post(client, "asset-dependencies", {"source": one["id"], "target": other["id"]}).json()
+
+    assert (one["asset_type"], one["completeness_score"]) == (None, 72.5)
+    assert other["asset_type"] is None
+    assert pointers(post(client, "assets", body | {"asset_type": ""})) == ["/asset_type"]
+    assert (link["dependency_type"], link["discovered_by"]) == (None, None)
 
 
 def test_nearest_assets_come_first_and_go_with_their_assets(scope):

@@ -25,6 +25,7 @@ from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 from tenants.demo import make_billing_samples
 from tenants.models import Tenant
+from tenants.services.metering import roll_up_usage
 from tenants.services.tenants import create_tenant
 from workflows.services.performance import compute_performance
 
@@ -105,7 +106,7 @@ class Command(BaseCommand):
             and ApiKey.objects.filter(key_hash=digest(known), status=ApiKeyStatus.ACTIVE).exists()
         ):
             return known
-        return create_api_key(name="Demo", user_id=admin.pk)[1]
+        return create_api_key(name="Demo", user_id=admin.pk, rate_limit=600)[1]
 
     def _tenant(self, slug: str, name: str, admin: User) -> Tenant:
         found = Tenant.objects.filter(slug=slug).first()
@@ -150,6 +151,7 @@ class Command(BaseCommand):
 
     def _reports(self) -> None:
         """Compute what the nightly and hourly jobs compute."""
+        roll_up_usage()
         compute_performance(SINCE.date(), UNTIL.date() - timedelta(days=1))
         with platform_scope(reason="compute reports on the demo history", actor=ACTOR):
             for model in report_models():

@@ -1,0 +1,119 @@
+"""Console page of a run."""
+
+from datetime import timedelta
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from config.tenancy.scope import tenant_scope
+from config.testing.fixtures import add_member
+from workflows.admin.run_pages import BAR_WIDTH, build_timeline, draw_definition
+from workflows.models import StepExecution, WorkflowExecution
+from workflows.tests.approval_steps import ask, read
+from workflows.tests.factories import MOMENT, StepExecutionFactory, WorkflowExecutionFactory, WorkflowFactory
+from workflows.tests.runs import reread
+
+DEFINITION = {
+    "steps": [
+        {"id": "draft", "kind": "transform", "value": 1},
+        {"id": "check", "kind": "approval", "prompt": "Publish?"},
+    ]
+}
+
+
+def open_page(client, run):
+    return client.get(reverse("admin:workflows_workflowexecution_change", args=[run.pk]))
+
+
+def test_the_page_shows_graph_and_timeline(tenant, member, admin_client):
+    with tenant_scope(tenant, user=member.user):
+        run = WorkflowExecutionFactory(workflow=WorkflowFactory(definition=DEFINITION))
+        StepExecutionFactory(
+            execution=run,
+            step_id="draft",
+            status="failed",
+            started_at=run.started_at,
+            error_message="<b>No</b>",
+            output_data={"text": "<script>"},
+        )
+    text = open_page(admin_client, run).content.decode()
+
+    assert "transform: failed" in text
+    assert "&lt;b&gt;No&lt;/b&gt;" in text
+    assert "<b>No" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_page_takes_the_same_queries_for_many_steps(tenant, member, admin_client):
+    with tenant_scope(tenant, user=member.user):
+        run = WorkflowExecutionFactory(workflow=WorkflowFactory(definition=DEFINITION))
+        StepExecutionFactory(execution=run)
+    counts = []
+    for _ in range(3):
+        with CaptureQueriesContext(connection) as queries:
+            assert open_page(admin_client, run).status_code == 200
+        counts.append(len(queries))
+        with tenant_scope(tenant, user=member.user):
+            StepExecutionFactory.create_batch(5, execution=run)
+
+    assert counts[1] == counts[2] <= 20
+
+
+def test_runs_of_other_tenants_are_not_shown(other_tenant, admin_client):
+    with tenant_scope(other_tenant, user=add_member(other_tenant).user):
+        run = WorkflowExecutionFactory()
+
+    assert open_page(admin_client, run).status_code == 404
+
+
+def test_bars_share_the_time_of_the_run():
+    run = WorkflowExecution(started_at=MOMENT, completed_at=MOMENT + timedelta(seconds=10))
+    first = StepExecution(started_at=MOMENT, completed_at=MOMENT + timedelta(seconds=5))
+    second = StepExecution(started_at=MOMENT + timedelta(seconds=5), completed_at=run.completed_at)
+    rows = build_timeline(run, [first, second, StepExecution()], MOMENT)
+
+    assert [row.seconds for row in rows] == [5, 5, None]
+    assert [(row.left, row.width) for row in rows[:2]] == [(0, BAR_WIDTH / 2), (BAR_WIDTH / 2, BAR_WIDTH / 2)]
+
+
+def test_an_invalid_definition_has_no_graph():
+    assert draw_definition({"steps": [{"id": "a", "kind": "nonsense"}]}, title="Graph") == ""
+    assert draw_definition({}, title="Graph") == ""
+
+
+def control(client, run, name, method="post"):
+    address = f"/console/workflows/workflowexecution/{run.pk}/{name}/"
+    return getattr(client, method)(address)
+
+
+def test_a_run_is_paused_resumed_cancelled_and_redriven(tenant, member, admin_client):
+    approval = ask(tenant, member)
+    with tenant_scope(tenant, user=member.user):
+        run = WorkflowExecution.objects.get(steps=approval.step_id)
+    asked = control(admin_client, run, "pause", "get")
+    assert "Pause the run?" in asked.content.decode()
+    assert reread(run).status == "waiting"
+    found = []
+    for name in ("pause", "resume", "cancel", "redrive"):
+        assert control(admin_client, run, name).status_code == 302
+        found.append(reread(run).status)
+
+    assert found[0] == "paused"
+    assert found[2] == "cancelled"
+    assert found[3] == "running"
+    assert read(approval).status == "cancelled"
+
+
+def test_buttons_need_permission_and_a_fitting_state(tenant, member, admin_client):
+    with tenant_scope(tenant, user=member.user):
+        run = WorkflowExecution.objects.get(steps=ask(tenant, member).step_id)
+    viewer = Client()
+    viewer.force_login(add_member(tenant, "viewer").user)
+
+    assert control(viewer, run, "cancel").status_code == 403
+    assert control(admin_client, run, "resume").status_code == 403
+    assert control(admin_client, run, "redrive").status_code == 403
+    text = open_page(admin_client, run).content.decode()
+    assert [f"{run.pk}/{name}/" in text for name in ("cancel", "resume", "redrive")] == [True, False, False]

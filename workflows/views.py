@@ -1,0 +1,78 @@
+"""The page behind the link of an approval."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+
+from config.api.credentials import count_hit
+from config.middleware import client_ip
+from workflows.approval_forms import ApprovalForm, style_inputs
+from workflows.choices import Decision, DecisionChannel
+from workflows.services.approval_links import LinkClosedError, decide_by_link, find_link, load_page
+from workflows.services.approvals import MAX_COMMENT, Answer, FormValuesError
+
+VIEWS_PER_MINUTE = 30
+CLOSED = "This link is not valid. Sign in to see the approvals that wait for you."
+
+
+class CommentForm(forms.Form):
+    """Reason for a decision."""
+
+    comment = forms.CharField(
+        max_length=MAX_COMMENT, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+@method_decorator(never_cache, name="dispatch")
+class ApprovalLinkView(View):
+    """The page of a link. Opening it changes nothing."""
+
+    http_method_names = ["get", "head", "post"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if count_hit(f"approval:{client_ip(request)}", VIEWS_PER_MINUTE).exceeded:
+            return _closed(request, "Too many requests. Try again in a minute.", 429)
+        self.link = find_link(kwargs["token"])
+        self.page = load_page(self.link) if self.link else None
+        if self.page is None:
+            return _closed(request, CLOSED, 404)
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        return self._show(request, ApprovalForm(self.page.approval.form), CommentForm())
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        comment, values = CommentForm(request.POST), ApprovalForm(self.page.approval.form, request.POST)
+        decision = request.POST.get("decision")
+        is_approved = decision == Decision.APPROVED
+        if (
+            decision not in Decision.values
+            or not comment.is_valid()
+            or (is_approved and not values.is_valid())
+        ):
+            return self._show(request, values, comment, status=400)
+        entered = values.read_values() if is_approved else None
+        answer = Answer(Decision(decision), comment.cleaned_data["comment"], entered, DecisionChannel.LINK)
+        try:
+            decide_by_link(self.link, answer)
+        except LinkClosedError:
+            return _closed(request, CLOSED, 404)
+        except FormValuesError as error:
+            values.add_value_errors(error)
+            return self._show(request, values, comment, status=400)
+        return render(request, "workflows/approval_done.html", {"decision": answer.decision.label.lower()})
+
+    def _show(
+        self, request: HttpRequest, values: ApprovalForm, comment: CommentForm, status: int = 200
+    ) -> HttpResponse:
+        context = {"page": self.page, "values": style_inputs(values), "comment": style_inputs(comment)}
+        return render(request, "workflows/approval.html", context, status=status)
+
+
+def _closed(request: HttpRequest, reason: str, status: int) -> HttpResponse:
+    return render(request, "workflows/approval_closed.html", {"reason": reason}, status=status)
