@@ -3,7 +3,13 @@
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import Error, models
 
-from config.db.constraint_messages import constraint_fields, constraint_message
+from config.db.constraint_messages import (
+    LIMIT_EXCEEDED,
+    LIMIT_MESSAGE,
+    constraint_fields,
+    constraint_message,
+)
+from config.db.errors import get_sqlstate
 
 UNIQUE, FOREIGN_KEY, RESTRICT, CHECK, NOT_NULL = "23505", "23503", "23001", "23514", "23502"
 PRIVILEGE = "42501"
@@ -14,6 +20,7 @@ ERROR_MESSAGES = {
     CHECK: "The values violate a constraint.",
     NOT_NULL: "A required value is missing.",
     PRIVILEGE: "You do not have permission to perform this action.",
+    LIMIT_EXCEEDED: LIMIT_MESSAGE,
     "22001": "A text value is too long.",
     "22003": "A number is out of range.",
     "22021": "A text value contains characters that the database cannot store.",
@@ -25,11 +32,6 @@ ERROR_MESSAGES = {
     "40P01": "Another user changed this object at the same time. Try again.",
 }
 DEFAULT_MESSAGE = "The database rejected the change."
-
-
-def get_sqlstate(error: BaseException) -> str:
-    """Return the SQLSTATE of a database error, or an empty string."""
-    return getattr(error.__cause__, "sqlstate", None) or getattr(error, "sqlstate", None) or ""
 
 
 def _find_constraint(name: str, model: type[models.Model]) -> models.BaseConstraint | None:

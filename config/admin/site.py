@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
 from config.admin.bases import BaseModelAdmin
-from config.admin.errors import get_sqlstate
+from config.db.errors import get_sqlstate
 
 INSUFFICIENT_PRIVILEGE = "42501"
 # The backend sets the scope through psycopg's cursor, whose errors Django does not wrap.
@@ -28,7 +28,17 @@ PLATFORM_UNAVAILABLE = (
 )
 # Sign-in, sessions and the selection of a scope run outside any scope.
 UNSCOPED = frozenset(
-    {"login", "logout", "jsi18n", "password_change", "password_change_done", "switch", "platform", "leave"}
+    {
+        "login",
+        "logout",
+        "jsi18n",
+        "password_change",
+        "password_change_done",
+        "switch",
+        "engagement",
+        "platform",
+        "leave",
+    }
 )
 
 
@@ -48,6 +58,7 @@ class ConsoleSite(UnfoldAdminSite):
     def get_urls(self):
         own = [
             path("switch/", self.admin_view(self.switch), name="switch"),
+            path("engagement/", self.admin_view(self.engagement), name="engagement"),
             path("platform/", self.admin_view(self.platform), name="platform"),
             path("platform/leave/", self.admin_view(self.leave), name="leave"),
         ]
@@ -61,11 +72,12 @@ class ConsoleSite(UnfoldAdminSite):
         access = getattr(request, "console", None)
         return bool(request.user.is_active and access is not None and access.may_enter)
 
-    def serve(self, request, view, args, kwargs) -> HttpResponseBase | None:
-        """Run the view in the request's scope; return None if it is in `UNSCOPED`."""
+    def serve(self, request, view, args, kwargs) -> HttpResponseBase:
+        """Run the view in the request's scope, or without a scope if it is in `UNSCOPED`."""
         access = request.console = _access().access_of(request)
         if request.resolver_match.url_name in UNSCOPED:
-            return None
+            with access.localized():
+                return _render_template(view(request, *args, **kwargs))
         if not access.is_platform and access.tenant_access is None:
             if access.is_staff:
                 return redirect("admin:platform")
@@ -95,6 +107,8 @@ class ConsoleSite(UnfoldAdminSite):
             len(access.tenant_accesses) > 1 or (access.tenant_accesses and access.is_platform)
         ):
             context["site_dropdown"] = access.tenant_accesses
+        if access is not None:
+            context |= _access().build_appearance(access, context["colors"])
         return context
 
     def index(self, request, extra_context=None):
@@ -118,6 +132,22 @@ class ConsoleSite(UnfoldAdminSite):
         if not found:
             raise Http404
         _access().choose_tenant(request, found[0])
+        return redirect("admin:index")
+
+    def engagement(self, request):
+        """Limit the console to one engagement, or to none; return 404 for one that the user may not enter."""
+        access = request.console
+        if access.is_platform or access.tenant_access is None:
+            raise Http404
+        found = _access().list_engagements(access)
+        if request.method != "POST":
+            context = {**self.each_context(request), "title": "Engagement", "engagements": found}
+            return TemplateResponse(request, "console/engagement.html", context)
+        wanted = request.POST.get("engagement", "")
+        chosen = next((each.id for each in found if str(each.id) == wanted), None)
+        if wanted and chosen is None:
+            raise Http404
+        _access().choose_engagement(request, access.tenant_access.tenant_id, chosen)
         return redirect("admin:index")
 
     def platform(self, request):

@@ -1,9 +1,11 @@
 """Console pages of workflows."""
 
 from .activities import ActivityAdmin, ActivityAssignmentAdmin, ActivityStatusAdmin, ActivityTypeAdmin
+from .approvals import ApprovalAdmin, ApprovalAssigneeAdmin, ApprovalDecisionAdmin, ApprovalLinkAdmin
 from .assets import AssetAdmin, AssetDependencyAdmin, AssetEmbeddingAdmin
-from .definitions import WorkflowAdmin, WorkflowAgentAdmin, WorkflowTriggerAdmin, WorkflowVersionAdmin
-from .executions import ApprovalAdmin, StepExecutionAdmin, WorkflowExecutionAdmin
+from .definitions import WorkflowAdmin, WorkflowAgentAdmin, WorkflowVersionAdmin
+from .engine import WorkflowEventAdmin, WorkflowGateAdmin, WorkflowLaneAdmin
+from .executions import StepExecutionAdmin, WorkflowExecutionAdmin
 from .flows import (
     AssessmentFlowAdmin,
     CollectionFlowAdmin,
@@ -13,6 +15,7 @@ from .flows import (
     PlanningFlowAdmin,
 )
 from .learning import AgentLearningPatternAdmin
+from .maps import MapItemAdmin, MapRangeAdmin, MapStateAdmin
 from .planning import (
     CalendarAdmin,
     CalendarEventAdmin,
@@ -23,6 +26,7 @@ from .planning import (
 )
 from .reports import WorkflowRunsDailyAdmin
 from .tasks import AgentPerformanceDailyAdmin, AgentTaskAdmin
+from .triggers import TriggerFiringAdmin, WorkflowTriggerAdmin
 
 __all__ = [
     "ActivityAdmin",
@@ -33,6 +37,9 @@ __all__ = [
     "AgentPerformanceDailyAdmin",
     "AgentTaskAdmin",
     "ApprovalAdmin",
+    "ApprovalAssigneeAdmin",
+    "ApprovalDecisionAdmin",
+    "ApprovalLinkAdmin",
     "AssessmentFlowAdmin",
     "AssetAdmin",
     "AssetDependencyAdmin",
@@ -43,15 +50,22 @@ __all__ = [
     "CollectionFlowAdmin",
     "DiscoveryFlowAdmin",
     "ExecutionFlowAdmin",
+    "MapItemAdmin",
+    "MapRangeAdmin",
+    "MapStateAdmin",
     "MasterFlowAdmin",
     "PlanningFlowAdmin",
     "ProjectAdmin",
     "ProjectMemberAdmin",
     "StepExecutionAdmin",
     "TaskAdmin",
+    "TriggerFiringAdmin",
     "WorkflowAdmin",
     "WorkflowAgentAdmin",
+    "WorkflowEventAdmin",
     "WorkflowExecutionAdmin",
+    "WorkflowGateAdmin",
+    "WorkflowLaneAdmin",
     "WorkflowRunsDailyAdmin",
     "WorkflowTriggerAdmin",
     "WorkflowVersionAdmin",

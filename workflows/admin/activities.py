@@ -5,6 +5,7 @@ from django.contrib import admin
 from config.admin.bases import BaseModelAdmin, fieldset
 from config.admin.inlines import BaseInline
 from workflows.models import Activity, ActivityAssignment, ActivityStatus, ActivityType
+from workflows.services.activities import announce_assignment
 
 
 class AssignmentInline(BaseInline):
@@ -30,6 +31,12 @@ class ActivityAdmin(BaseModelAdmin):
         fieldset("Time", ("start_date", "end_date")),
     )
 
+    def save_formset(self, request, form, formset, change):
+        super().save_formset(request, form, formset, change)
+        reassigned = [assignment for assignment, names in formset.changed_objects if "user" in names]
+        for assignment in [*formset.new_objects, *reassigned]:
+            announce_assignment(assignment)
+
 
 @admin.register(ActivityAssignment)
 class ActivityAssignmentAdmin(BaseModelAdmin):
@@ -39,6 +46,11 @@ class ActivityAssignmentAdmin(BaseModelAdmin):
     list_display = ("activity", "user", "role", "assigned_at")
     search_fields = ("activity__name", "role")
     fieldsets = (fieldset(None, "activity", ("user", "role")),)
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        if not change or "user" in form.changed_data:
+            announce_assignment(obj)
 
 
 @admin.register(ActivityType)

@@ -1,11 +1,12 @@
-"""Workflows, their versions and triggers."""
+"""Workflows and their versions."""
 
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import BaseInline
-from workflows.models import Workflow, WorkflowAgent, WorkflowTrigger, WorkflowVersion
+from workflows.admin.definition_pages import DefinitionPageMixin
+from workflows.models import Workflow, WorkflowAgent, WorkflowVersion
 
 
 class AgentInline(BaseInline):
@@ -17,7 +18,7 @@ class AgentInline(BaseInline):
 
 
 @admin.register(Workflow)
-class WorkflowAdmin(AuditedExportMixin, BaseModelAdmin):
+class WorkflowAdmin(DefinitionPageMixin, AuditedExportMixin, BaseModelAdmin):
     resource = "workflows"
     icon = "account_tree"
     position = 10
@@ -64,18 +65,3 @@ class WorkflowVersionAdmin(ReadOnlyAdmin):
     search_fields = ("workflow__name", "workflow__slug")
     date_hierarchy = "created_at"
     fieldsets = (fieldset(None, ("workflow", "version"), "note", "created_by", "snapshot"),)
-
-
-@admin.register(WorkflowTrigger)
-class WorkflowTriggerAdmin(BaseModelAdmin):
-    resource = "workflows"
-    icon = "bolt"
-    title = "Triggers"
-    position = 20
-    list_display = ("name", "workflow", "trigger_type", "is_enabled", "next_fire_at", "last_fired_at")
-    list_filter = ("trigger_type", "is_enabled")
-    search_fields = ("name", "workflow__name")
-    fieldsets = (
-        fieldset(None, ("workflow", "name"), ("trigger_type", "is_enabled"), "config", "secret"),
-        fieldset("Times", ("next_fire_at", "last_fired_at")),
-    )

@@ -4,21 +4,13 @@ from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
-from config.admin.inlines import ReadOnlyInline
-from workflows.models import Approval, StepExecution, WorkflowExecution
-
-
-class StepInline(ReadOnlyInline):
-    """Steps of a run in start order, 20 per page."""
-
-    model = StepExecution
-    resource = "workflows"
-    fields = ("step_id", "kind", "attempt", "agent", "status", "started_at", "completed_at")
-    ordering = ("id",)
+from workflows.admin.run_controls import RunControlMixin
+from workflows.admin.run_pages import RunPageMixin
+from workflows.models import StepExecution, WorkflowExecution
 
 
 @admin.register(WorkflowExecution)
-class WorkflowExecutionAdmin(ReadOnlyAdmin):
+class WorkflowExecutionAdmin(RunControlMixin, RunPageMixin, ReadOnlyAdmin):
     resource = "workflows"
     icon = "play_circle"
     title = "Runs"
@@ -36,12 +28,18 @@ class WorkflowExecutionAdmin(ReadOnlyAdmin):
     list_filter = (CreatedFilter, "status", "trigger_type")
     search_fields = ("workflow__name", "workflow__slug", "error_message")
     date_hierarchy = "started_at"
-    inlines = (StepInline,)
     fieldsets = (
         fieldset(None, ("workflow", "workflow_version"), ("status", "current_step"), "user"),
         fieldset("Progress", ("steps_completed", "steps_total"), ("started_at", "completed_at")),
-        fieldset("Start", ("trigger_type", "trigger"), "trigger_data"),
+        fieldset("Start", ("trigger_type", "trigger"), ("engagement", "parent_step"), "trigger_data"),
         fieldset("Result", "error_message", "input_data", "output_data"),
+        fieldset(
+            "Control",
+            ("priority", "concurrency_key"),
+            ("deadline_at", "waiting_since"),
+            ("redrive_count", "event_count"),
+            collapse=True,
+        ),
         fieldset("Data", "metadata", collapse=True),
     )
 
@@ -66,22 +64,22 @@ class StepExecutionAdmin(ReadOnlyAdmin):
     list_filter = (CreatedFilter, "status", "kind")
     search_fields = ("step_id", "error_message")
     fieldsets = (
-        fieldset(None, "execution", ("step_id", "kind", "attempt"), ("agent", "status")),
-        fieldset("Times", ("started_at", "completed_at")),
-        fieldset("Result", "error_message", "input_data", "output_data"),
+        fieldset(None, "execution", ("step_id", "kind", "attempt", "item"), ("agent", "status")),
+        fieldset("Times", ("started_at", "completed_at"), ("wake_at", "expires_at", "deadline_at")),
+        fieldset(
+            "Result",
+            ("error_code", "size_bytes", "storage_path"),
+            "error_message",
+            "input_data",
+            "output_data",
+        ),
+        fieldset(
+            "Control",
+            ("priority", "time_limit"),
+            ("lane_job", "claim", "takeovers"),
+            ("correlation", "idempotency_key"),
+            "resolution",
+            collapse=True,
+        ),
         fieldset("Data", "metadata", collapse=True),
-    )
-
-
-@admin.register(Approval)
-class ApprovalAdmin(ReadOnlyAdmin):
-    resource = "workflows"
-    icon = "approval"
-    position = 60
-    list_display = ("prompt", "status", "assigned_to", "decided_by", "decided_at", "expires_at")
-    list_filter = (CreatedFilter, "status")
-    search_fields = ("prompt", "comment")
-    fieldsets = (
-        fieldset(None, "step", "prompt", ("status", "assigned_to")),
-        fieldset("Answer", ("decided_by", "decided_at"), "comment", "expires_at"),
     )

@@ -68,7 +68,7 @@ COLUMNS: dict[Any, tuple[str, ...]] = {
         *("execution_id", "step_id", "kind", "agent_id", "status", "error_message"),
         *("started_at", "completed_at"),
     ),
-    Approval: ("step_id", "prompt", "assigned_to_id", "status", "decided_by_id", "decided_at"),
+    Approval: ("step_id", "prompt", "candidate_roles", "status", "decided_by_id", "decided_at"),
 }
 Rows = dict[Any, list[tuple[Any, ...]]]
 Steps = list[dict[str, Any]]
@@ -162,7 +162,5 @@ def _step(
     if step["kind"] == "approval":
         answer = "expired" if fails else "approved"
         decided = (None, None) if fails else (state.admin_id, moment(ended))
-        rows[Approval].append(
-            (state.id_at(now), identifier, step["prompt"], state.admin_id, answer, *decided)
-        )
+        rows[Approval].append((state.id_at(now), identifier, step["prompt"], ["admin"], answer, *decided))
     return ended, error

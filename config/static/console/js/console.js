@@ -66,6 +66,11 @@ function searchPalette() {
   };
 }
 
+// The theme in the user settings, if any, replaces the one that the browser stores.
+function chosenTheme(chosen) {
+  return chosen ? { ...theme(), adminTheme: chosen } : theme();
+}
+
 function arrayField() {
   return {
     items: [],
@@ -82,7 +87,7 @@ function arrayField() {
 }
 
 document.addEventListener("alpine:init", () => {
-  Alpine.data("theme", theme);
+  Alpine.data("theme", chosenTheme);
   Alpine.data("searchForm", searchForm);
   Alpine.data("page", page);
   Alpine.data("searchDropdown", searchField);

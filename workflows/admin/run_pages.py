@@ -1,0 +1,126 @@
+"""Graph and timeline on the page of a run."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+from django.utils.safestring import mark_safe
+
+from config.db.json_schema import validation_errors
+from workflows.choices import StepStatus
+from workflows.language.definition import WorkflowDefinition
+from workflows.language.graph import GraphNode, draw_graph
+
+MAX_STEPS = 500
+MAX_TEXT = 4000
+BAR_WIDTH = 240
+VARIANTS = {
+    StepStatus.RUNNING: "info",
+    StepStatus.WAITING: "warning",
+    StepStatus.COMPLETED: "success",
+    StepStatus.FAILED: "danger",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """An attempt of a step, with the place of its bar in pixels."""
+
+    step: object
+    seconds: float | None
+    left: float
+    width: float
+
+    @property
+    def variant(self):
+        """Colour of the state."""
+        return VARIANTS.get(self.step.status, "")
+
+    @property
+    def input_text(self):
+        """Input as JSON, shortened."""
+        return _format(self.step.input_data)
+
+    @property
+    def output_text(self):
+        """Output as JSON, shortened."""
+        return _format(self.step.output_data)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """Graph and timeline of a run. `is_shortened`: the timeline shows only the latest attempts."""
+
+    graph: str
+    rows: list[TimelineRow] = field(default_factory=list)
+    is_shortened: bool = False
+
+
+class RunPageMixin:
+    """Page of a run with its graph and timeline."""
+
+    change_form_outer_before_template = "console/run.html"
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        # The row is read by the base class, before the template is rendered.
+        page = SimpleLazyObject(lambda: build_run_page(request.current_object))
+        context = {"run_page": page, "bar_width": BAR_WIDTH, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+
+def build_run_page(run):
+    """Return the page of a run."""
+    newest = list(run.steps.order_by("-id")[: MAX_STEPS + 1])
+    steps = newest[:MAX_STEPS][::-1]
+    states = {step.step_id: step.status for step in steps if getattr(step, "item", -1) == -1}
+    snapshot = run.workflow_version.snapshot if run.workflow_version else {}
+    definition = snapshot.get("definition") or run.workflow.definition
+    return RunPage(
+        draw_definition(definition, states, title=f"Run of {run.workflow}"),
+        build_timeline(run, steps, timezone.now()),
+        len(newest) > MAX_STEPS,
+    )
+
+
+def draw_definition(definition, states=None, *, title):
+    """Return the graph of a definition, or an empty string if it is not valid."""
+    if validation_errors(WorkflowDefinition, definition):
+        return ""
+    parsed = WorkflowDefinition.model_validate(definition)
+    if not parsed.steps:
+        return ""
+    states = states or {}
+    nodes = [GraphNode(step.id, step.kind, step.name, states.get(step.id, "")) for step in parsed.steps]
+    # The drawing escapes all texts.
+    return mark_safe(draw_graph(nodes, parsed.needs(), title=title))  # noqa: S308
+
+
+def build_timeline(run, steps, now):
+    """Return a row for each attempt that began; the bars share the time from the first start to the last end."""
+    begun = [step for step in steps if step.started_at]
+    start = min([run.started_at, *(step.started_at for step in begun)])
+    end = max([run.completed_at or now, *(_end(step, now) for step in begun)])
+    scale = BAR_WIDTH / max((end - start).total_seconds(), 0.001)
+    rows = []
+    for step in steps:
+        if not step.started_at:
+            rows.append(TimelineRow(step, None, 0, 0))
+            continue
+        seconds = (_end(step, now) - step.started_at).total_seconds()
+        left = (step.started_at - start).total_seconds() * scale
+        rows.append(TimelineRow(step, seconds, round(left, 1), round(max(seconds * scale, 2), 1)))
+    return rows
+
+
+def _format(value):
+    if value in (None, {}):
+        return ""
+    text = json.dumps(value, ensure_ascii=False, indent=2, cls=DjangoJSONEncoder)
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+
+
+def _end(step, now) -> datetime:
+    return max(step.completed_at or now, step.started_at)
