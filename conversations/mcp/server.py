@@ -13,12 +13,15 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 
 from agents.choices import AgentStatus
 from agents.models import Agent
 from agents.runtime.concurrency import model_requests
 from config.api.credentials import Credential
 from config.api.permissions import explain_missing
+from config.db.constraint_messages import LIMIT_MESSAGE
+from config.db.errors import exceeds_limit
 from config.tenancy.concurrency import ConcurrencyLimitError
 from conversations.choices import MessageStatus
 from conversations.models import Conversation, Message
@@ -26,6 +29,7 @@ from conversations.runtime.journal import strip_unstorable
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import begin_turn, find_agent, start_conversation
+from conversations.tool_registry import load_mcp_tools
 from knowledge.models import Collection
 from knowledge.services.search import log_query, search
 
@@ -33,7 +37,7 @@ MAX_ROWS = 100
 MAX_PASSAGES = 20
 INSTRUCTIONS = (
     "Conclave holds an organisation's knowledge, agents and conversations. List the collections before you search "
-    "one, and the agents before you ask one. Answers cite their sources."
+    "one, the agents before you ask one, and the workflows before you start one. Answers cite their sources."
 )
 current_credential: ContextVar[Credential] = ContextVar("conclave_mcp_asking")
 
@@ -42,7 +46,7 @@ class McpRequestError(Exception):
     """A missing or forbidden object; the message is for the client."""
 
 
-def _get_caller(resource: str, verb: str) -> Caller:
+def get_caller(resource: str, verb: str) -> Caller:
     """Return the caller of a tool after checking its permission.
 
     Raises:
@@ -51,19 +55,19 @@ def _get_caller(resource: str, verb: str) -> Caller:
     credential = current_credential.get()
     if not credential.allows(resource, verb):
         raise McpRequestError(explain_missing(credential, resource, verb))
-    return Caller(credential.tenant_id, credential.user_id, credential.actor)
+    return Caller(credential.tenant_id, credential.user_id, credential.actor, credential.engagement_id)
 
 
 def list_agents() -> list[dict[str, str]]:
     """List the agents that can be asked."""
-    with _get_caller("agents", "read").scope():
+    with get_caller("agents", "read").scope():
         rows = Agent.objects.filter(status=AgentStatus.ACTIVE).order_by("slug")[:MAX_ROWS]
         return [{"slug": row.slug, "name": row.name, "description": row.description} for row in rows]
 
 
 def list_collections() -> list[dict[str, Any]]:
     """List the collections of documents that can be searched."""
-    with _get_caller("collections", "read").scope():
+    with get_caller("collections", "read").scope():
         rows = Collection.objects.order_by("slug")[:MAX_ROWS]
         return [
             {"slug": row.slug, "name": row.name, "description": row.description, "chunks": row.chunk_count}
@@ -79,7 +83,7 @@ def search_collection(collection: str, query: str, limit: int = 8) -> list[dict[
         query: what to look for, in natural language.
         limit: maximum number of passages, from 1 to 20.
     """
-    with _get_caller("collections", "read").scope():
+    with get_caller("collections", "read").scope():
         match = Collection.objects.filter(slug=collection).first()
         if match is None:
             raise McpRequestError(f'Collection "{collection[:100]}" not found.')
@@ -106,8 +110,8 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
         question: the question to ask.
         conversation: id of a conversation with this agent to continue; a new one by default.
     """
-    _get_caller("conversations", "write")
-    caller = _get_caller("agents", "execute")
+    get_caller("conversations", "write")
+    caller = get_caller("agents", "execute")
     if not question.strip():
         raise McpRequestError("The question must not be empty.")
     try:
@@ -115,6 +119,10 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
             return _ask_agent(caller, agent, question, conversation)
     except ConcurrencyLimitError as error:
         raise McpRequestError(str(error.detail)) from error
+    except DatabaseError as error:
+        if not exceeds_limit(error):
+            raise
+        raise McpRequestError(LIMIT_MESSAGE) from error
 
 
 def _ask_agent(caller: Caller, agent: str, question: str, conversation: str) -> dict[str, Any]:
@@ -155,7 +163,7 @@ def read_conversation(conversation: str, limit: int = 50) -> dict[str, Any]:
         conversation: id of the conversation.
         limit: maximum number of messages, from 1 to 100.
     """
-    with _get_caller("conversations", "read").scope():
+    with get_caller("conversations", "read").scope():
         row = _get_conversation(conversation)
         messages = Message.objects.created_after_id(row.pk).filter(conversation_id=row.pk)
         latest = messages.order_by("-sequence_number")[: max(1, min(limit, MAX_ROWS))]
@@ -188,11 +196,11 @@ TOOLS: tuple[Callable[..., Any], ...] = (
 
 @cache
 def get_server() -> Any:
-    """Return the stateless MCP server with `TOOLS`, shared by all requests."""
+    """Return the stateless MCP server with `TOOLS` and registered tools, shared by all requests."""
     from mcp.server.mcpserver import MCPServer
 
     mcp_server = MCPServer("conclave", title="Conclave", instructions=INSTRUCTIONS)
-    for tool in TOOLS:
+    for tool in (*TOOLS, *load_mcp_tools()):
         mcp_server.tool(name=tool.__name__, structured_output=True)(_run_on_request_thread(tool))
     return mcp_server
 

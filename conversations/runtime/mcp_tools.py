@@ -6,14 +6,16 @@ as the tools `read_resource` and `get_prompt`, unless the server has tools with 
 
 import re
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from agents.choices import MCP_PREFIX
 from agents.models import McpServerConfig
 from agents.runtime.builtin_tools import ToolError
 from agents.runtime.mcp_client import (
@@ -32,7 +34,6 @@ from conversations.runtime.tools import ToolOutcome, run_recorded, to_storable_j
 if TYPE_CHECKING:
     from conversations.runtime.turns import TurnContext
 
-MCP_PREFIX = "mcp:"
 MAX_NAME_LENGTH = 64
 MAX_ENUM_VALUES = 100
 INVALID_NAME_CHARACTERS = re.compile(r"[^a-zA-Z0-9_-]")
@@ -64,6 +65,29 @@ class McpTool:
     def is_listed_in(self, names: list[str]) -> bool:
         """Whether the list contains this tool or its whole server."""
         return self.full_name in names or f"{MCP_PREFIX}{self.config.mcp_server.slug}" in names
+
+
+class McpToolError(ToolError):
+    """A failed call; `code` is stored with its `McpToolExecution`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class McpCallOwner:
+    """Owner of a recorded call; `scope` opens a short scope that may write the record.
+
+    `key` is the idempotency key of calls that may be repeated.
+    """
+
+    scope: Callable[[], AbstractContextManager[Any]]
+    agent_id: UUID | None = None
+    conversation_id: UUID | None = None
+    message_id: UUID | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
 
 
 def build_mcp_tools(turn: "TurnContext") -> list[Any]:
@@ -165,9 +189,11 @@ def _to_tool_content(each: Any) -> dict[str, Any]:
 def _build_tool(turn: "TurnContext", offered: McpTool, reach: McpConnection) -> Any:
     from pydantic_ai import Tool
 
+    owner = McpCallOwner(turn.caller.scope, turn.agent.pk, turn.conversation_id, turn.answer_id)
+
     async def call(ctx: Any, **arguments: Any) -> Any:
         async def body() -> Any:
-            return await call_and_record(turn, offered, reach, arguments)
+            return await call_and_record(owner, offered, reach, arguments)
 
         return await run_recorded(turn, ctx, arguments, body)
 
@@ -184,38 +210,43 @@ def _build_tool(turn: "TurnContext", offered: McpTool, reach: McpConnection) -> 
 
 
 async def call_and_record(
-    turn: "TurnContext", offered: McpTool, reach: McpConnection, arguments: dict[str, Any]
+    owner: McpCallOwner, offered: McpTool, reach: McpConnection, arguments: dict[str, Any]
 ) -> Any:
     """Call the server's tool and record the call as an `McpToolExecution`.
 
     Raises:
-        ToolError: the call failed; the message is for the model.
+        ToolError: the arguments are invalid.
+        McpToolError: the call failed; the message is for the model.
     """
     started = time.perf_counter()
     if offered.ask is not call_tool:
         field = "uri" if offered.ask is _read_resource else "name"
         _require_listed(offered.definition, field, arguments.get(field))
-    row = await sync_to_async(_record_start)(turn, offered, to_storable_json(arguments))
+    row = await sync_to_async(_record_start)(owner, offered, to_storable_json(arguments))
     if row is None:
-        raise ToolError("The rate limit of this server is reached. Try again in a minute.")
+        raise McpToolError("rate_limited", "The rate limit of this server is reached. Try again in a minute.")
     outcome, code = (
         ToolOutcome(ToolStatus.FAILED, error="The turn ended before the tool finished."),
         "cancelled",
     )
     try:
-        outcome, code = await _call_server(offered, reach, arguments)
+        outcome, code = await _call_server(owner, offered, reach, arguments)
     finally:
-        await sync_to_async(_record_end)(turn, row, outcome, code, started)
+        await sync_to_async(_record_end)(owner, row, outcome, code, started)
     if outcome.status != ToolStatus.COMPLETED:
-        raise ToolError(outcome.error)
+        raise McpToolError(code, outcome.error)
     return outcome.output
 
 
 async def _call_server(
-    offered: McpTool, reach: McpConnection, arguments: dict[str, Any]
+    owner: McpCallOwner, offered: McpTool, reach: McpConnection, arguments: dict[str, Any]
 ) -> tuple[ToolOutcome, str]:
     try:
-        result = to_storable_json(await offered.ask(reach, offered.own_name, arguments))
+        if offered.ask is call_tool:
+            found = await call_tool(reach, offered.own_name, arguments, key=owner.key)
+        else:
+            found = await offered.ask(reach, offered.own_name, arguments)
+        result = to_storable_json(found)
     except McpClientError as error:
         late = error.code == "timeout"
         return ToolOutcome(ToolStatus.TIMEOUT if late else ToolStatus.FAILED, error=str(error)), error.code
@@ -233,14 +264,15 @@ def _get_text(result: dict[str, Any]) -> str:
     return "\n".join(str(part.get("text") or f"[{part.get('type')}]") for part in parts)
 
 
-def _record_start(turn: "TurnContext", offered: McpTool, arguments: Any) -> UUID | None:
+def _record_start(owner: McpCallOwner, offered: McpTool, arguments: Any) -> UUID | None:
     """Record the start of a call; return None over the rate limit."""
-    with turn.caller.scope():
+    with owner.scope():
         row = McpToolExecution(
             mcp_server_id=offered.config.mcp_server_id,
-            agent_id=turn.agent.pk,
-            conversation_id=turn.conversation_id,
-            message_id=turn.answer_id,
+            agent_id=owner.agent_id,
+            conversation_id=owner.conversation_id,
+            message_id=owner.message_id,
+            metadata=dict(owner.metadata),
             tool_name=offered.own_name[:255],
             parameters=arguments,
             status=ToolStatus.RUNNING,
@@ -257,8 +289,8 @@ def _record_start(turn: "TurnContext", offered: McpTool, arguments: Any) -> UUID
         return row.pk
 
 
-def _record_end(turn: "TurnContext", row: UUID, outcome: ToolOutcome, code: str, started: float) -> None:
-    with turn.caller.scope():
+def _record_end(owner: McpCallOwner, row: UUID, outcome: ToolOutcome, code: str, started: float) -> None:
+    with owner.scope():
         McpToolExecution.objects.filter(pk=row).update(
             status=outcome.status,
             result=outcome.output,

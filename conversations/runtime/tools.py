@@ -16,12 +16,15 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from accounts.services.preferences import get_preferences
 from agents.choices import BuiltinTool
 from agents.runtime.builtin_tools import ToolError, calculate, current_time, read_page
 from config.observability import metrics
 from conversations.choices import ToolStatus
 from conversations.models import ToolExecution
 from conversations.runtime.journal import current_call_key, strip_unstorable_json
+from conversations.runtime.web_search import search_for
+from conversations.tool_registry import agent_tools
 
 if TYPE_CHECKING:
     from conversations.runtime.turns import TurnContext
@@ -47,18 +50,25 @@ class ToolOutcome:
 
 def build_tools(turn: "TurnContext") -> list[Any]:
     """Return the built-in tools named in `Agent.tools`, as Pydantic AI tools."""
-    factories = {name: make for name, make in _BUILTIN.items() if name in turn.agent.tools}
-    return [_build_builtin_tool(turn, name, make(turn)) for name, make in factories.items()]
+    named = turn.agent.tools
+    built = {name: make(turn) for name, make in _BUILTIN.items() if name in named}
+    registered = {name: tool for name, tool in agent_tools.items() if name in named}
+    return [_build_builtin_tool(turn, name, function) for name, function in built.items()] + [
+        _build_builtin_tool(turn, name, tool.build(turn), is_idempotent=tool.is_idempotent)
+        for name, tool in registered.items()
+    ]
 
 
-def _build_builtin_tool(turn: "TurnContext", name: str, function: Callable[..., Any]) -> Any:
+def _build_builtin_tool(
+    turn: "TurnContext", name: str, function: Callable[..., Any], *, is_idempotent: bool = True
+) -> Any:
     from pydantic_ai import RunContext
 
     # Pydantic AI requires the annotation, which needs the lazy import.
     function.__annotations__["ctx"] = RunContext[Any]
     needs_approval = name in turn.agent.approvals
-    # These tools only read, so they may be repeated. An approved call runs once.
-    metadata = {"idempotent": not needs_approval}
+    # Tools that only read may be repeated. An approved call runs once.
+    metadata = {"idempotent": is_idempotent and not needs_approval}
     return build_tool(
         function, str(name), takes_ctx=True, requires_approval=needs_approval, metadata=metadata
     )
@@ -93,19 +103,25 @@ def _build_calculator(turn: "TurnContext") -> Callable[..., Any]:
 
 
 def _build_clock(turn: "TurnContext") -> Callable[..., Any]:
-    async def clock(ctx: Any, time_zone: str = "UTC") -> Any:
+    async def clock(ctx: Any, time_zone: str = "") -> Any:
         """Return the current date and time.
 
         Args:
-            time_zone: a name such as Europe/Berlin.
+            time_zone: a name such as Europe/Berlin. Empty: the user's time zone.
         """
 
         async def body() -> Any:
-            return current_time(time_zone)
+            return current_time(time_zone or await sync_to_async(_get_time_zone)(turn))
 
         return await run_recorded(turn, ctx, {"time_zone": time_zone}, body)
 
     return clock
+
+
+def _get_time_zone(turn: "TurnContext") -> str:
+    """Return the time zone in the settings of the user who asks."""
+    with turn.caller.scope():
+        return get_preferences(turn.caller.user_id).timezone or "UTC"
 
 
 def _build_http_fetch(turn: "TurnContext") -> Callable[..., Any]:
@@ -124,10 +140,28 @@ def _build_http_fetch(turn: "TurnContext") -> Callable[..., Any]:
     return http_fetch
 
 
+def _build_web_search(turn: "TurnContext") -> Callable[..., Any]:
+    async def web_search(ctx: Any, query: str, max_results: int = 5) -> Any:
+        """Search the web. Returns title, URL and text of each result, best first.
+
+        Args:
+            query: what to look for.
+            max_results: number of results, at most 10.
+        """
+
+        async def body() -> Any:
+            return await search_for(turn.caller, query, max_results)
+
+        return await run_recorded(turn, ctx, {"query": query, "max_results": max_results}, body)
+
+    return web_search
+
+
 _BUILTIN: dict[str, Callable[["TurnContext"], Callable[..., Any]]] = {
     BuiltinTool.CALCULATOR: _build_calculator,
     BuiltinTool.CURRENT_TIME: _build_clock,
     BuiltinTool.HTTP_FETCH: _build_http_fetch,
+    BuiltinTool.WEB_SEARCH: _build_web_search,
 }
 
 

@@ -12,9 +12,11 @@ from conversations.models import ToolExecution
 from conversations.runtime.exceptions import TurnError
 from conversations.runtime.journal import current_call_key, serialize_passage, strip_unstorable
 from conversations.runtime.mcp_tools import build_mcp_tools
+from conversations.runtime.query_rewriting import RewrittenQuery, rewrite_query
 from conversations.runtime.tools import build_tool, build_tools
 from conversations.runtime.turns import TurnContext
-from knowledge.services.search import FoundPassage, log_query, search
+from knowledge.services.query_fusion import search_queries
+from knowledge.services.search import FoundPassage, log_query
 
 logger = logging.getLogger(__name__)
 
@@ -37,18 +39,21 @@ def _build_search_tool(turn: TurnContext) -> Any:
         Args:
             query: what to look for, in natural language.
         """
+        query = strip_unstorable(query)
+        rewritten = await rewrite_query(turn, query)
         try:
-            return await sync_to_async(search_passages)(turn, query)
+            return await sync_to_async(search_passages)(turn, query, rewritten)
         except Exception as error:
             logger.exception("search failed")
+            turn.journal.usage += rewritten.usage
             raise TurnError("search_failed", "The knowledge base could not be searched.") from error
 
     return build_tool(search_knowledge, "search_knowledge", metadata={"idempotent": True, "atomic": True})
 
 
-def search_passages(turn: TurnContext, query: str) -> list[dict[str, Any]]:
+def search_passages(turn: TurnContext, query: str, rewritten: RewrittenQuery) -> list[dict[str, Any]]:
     """Search, number the passages and record the call, in one transaction."""
-    started, moment, query = time.perf_counter(), timezone.now(), strip_unstorable(query)
+    started, moment = time.perf_counter(), timezone.now()
     with turn.caller.scope():
         execution = ToolExecution.objects.create(
             conversation_id=turn.conversation_id,
@@ -59,7 +64,7 @@ def search_passages(turn: TurnContext, query: str) -> list[dict[str, Any]]:
             status=ToolStatus.RUNNING,
             started_at=moment,
         )
-        found = search(query, turn.collections)
+        found = search_queries(rewritten.queries, turn.collections)
         log_query(
             query,
             found,
@@ -67,6 +72,7 @@ def search_passages(turn: TurnContext, query: str) -> list[dict[str, Any]]:
             started=started,
             agent_id=turn.agent.pk,
             conversation_id=turn.conversation_id,
+            filters={"queries": rewritten.queries} if rewritten.queries != [query] else None,
         )
         first = len(turn.journal.passages) + 1
         rows = [_render_passage(number, passage) for number, passage in enumerate(found, first)]
@@ -76,7 +82,7 @@ def search_passages(turn: TurnContext, query: str) -> list[dict[str, Any]]:
         execution.save()
         call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
         passages = [serialize_passage(passage) for passage in found]
-        result = {"result": rows, "passages": passages, "tool_calls": [call]}
+        result = {"result": rows, "passages": passages, "tool_calls": [call], **rewritten.render()}
         turn.journal.add_result(current_call_key.get(), result)
     return rows
 

@@ -79,6 +79,9 @@ def test_client_uses_all_tools(live_server, agent_with_collection, api_key, memb
         "search_collection",
         "ask_agent",
         "read_conversation",
+        "list_workflows",
+        "start_workflow",
+        "read_workflow_run",
     ]
     assert [each["slug"] for each in value(agents)] == ["guide"]
     assert [each["slug"] for each in value(collections)] == ["sea"]

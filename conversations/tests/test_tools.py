@@ -16,6 +16,7 @@ from conversations.runtime.approval_expiry import expire_waiting_calls
 from conversations.runtime.recovery import resume_answer
 from conversations.services.approvals import decide_call
 from conversations.tests.test_turns import ask, caller
+from tenants.models import OutboxEvent
 
 __all__ = ["caller"]
 CALCULATION = call_tool("calculator", expression="6 * 7")
@@ -54,6 +55,9 @@ def test_call_is_recorded_and_result_returned_to_model(caller, agent_of):
     assert get_tool_results(server) == ["42"]
     assert executions(caller) == [("calculator", "completed", {"expression": "6 * 7"}, 42)]
     assert [call["name"] for call in answer.tool_calls] == ["calculator"]
+    with caller.scope():
+        data = OutboxEvent.objects.get(type="answer.completed").data
+    assert (data["message_id"], data["status"]) == (str(answer.pk), "completed")
 
 
 def test_tools_that_the_agent_lacks_are_not_offered(caller, agent_of):
@@ -153,6 +157,9 @@ def test_approved_call_runs_once(waiting, caller):
     assert (again.status_code, again.json()["code"]) == (409, "not_waiting")
     assert get_tool_results(server) == ["42"]
     assert executions(caller) == [("calculator", "completed", {"expression": "6 * 7"}, 42)]
+    with caller.scope():
+        asked = OutboxEvent.objects.get(type="approval.requested").data
+    assert (asked["tools"], asked["user_id"]) == (["calculator"], str(caller.user_id))
 
 
 def test_denied_call_does_not_run_and_reason_reaches_model(waiting, caller, member):
