@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from agents.choices import UsageFeature
 from agents.demo import DemoAgent
 from agents.models import AgentRun, LlmUsage
 from config.demo.generator import DemoState, micro, moment
@@ -35,7 +36,7 @@ COLUMNS: dict[Any, tuple[str, ...]] = {
     LlmUsage: (
         *("user_id", "agent_id", "conversation_id", "message_id", "provider", "model"),
         *("prompt_tokens", "completion_tokens", "prompt_cost", "completion_cost", "latency_ms"),
-        *("status_code", "error_message"),
+        *("status_code", "error_message", "feature_context"),
     ),
     AgentRun: (
         *("agent_id", "user_id", "conversation_id", "prompt", "response", "status"),
@@ -115,9 +116,10 @@ def _turn(
     rows[Message].append((*asking, None, None, "", 0, micro(0), None))
     rows[Message].append((*answering, agent.id, question, agent.model, used, micro(spent), latency))
     call = (state.id_at(answered_at), user, agent.id, conversation, answer, agent.provider, agent.model)
-    paid = (micro(prompt_cost), micro(completion_cost), latency, 504 if failed else 200, error)
-    rows[LlmUsage].append((*call, sent, received, *paid))
-    state.day_of(asked_at).add(agent.provider, used, spent)
+    paid = (micro(prompt_cost), micro(completion_cost), latency)
+    result = (504 if failed else 200, error, UsageFeature.CONVERSATION)
+    rows[LlmUsage].append((*call, sent, received, *paid, *result))
+    state.count_answer(asked_at)
     rows[AgentRun].append(
         (state.id_at(answered_at), agent.id, user, conversation, asked, text, status, error, latency, used)
     )

@@ -32,7 +32,7 @@ from config.serving.responses import (
     send_content,
     send_response,
 )
-from config.serving.threads import FairThreadPool
+from config.serving.threads import SHARED_PARTS, FairThreadPool
 
 MAX_HEADER_BYTES = 32 * 1024
 # Requests that wait for a thread, for each thread.
@@ -49,8 +49,8 @@ class Application:
             per_client=settings.UNFINISHED_BODIES_PER_CLIENT, in_total=settings.UNFINISHED_BODIES
         )
         self.threads = FairThreadPool(threads, waiting=threads * WAITING_PER_THREAD, name="request")
-        # One client may have all streams of a process.
-        streams = settings.STREAMS_PER_PROCESS * 4
+        # One client may have all streams of a process, also beside others.
+        streams = settings.STREAMS_PER_PROCESS * SHARED_PARTS
         self.streams = FairThreadPool(streams, waiting=streams, name="response")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -115,4 +115,6 @@ class Application:
         for name in limit.required_headers:
             if name.lower() not in head.headers:
                 raise MissingHeader(name)
+        if limit.header_part and not any(limit.header_part in name for name in head.headers):
+            raise MissingHeader(f"with the {limit.header_part}")
         return await self.bodies.collect(head, limit, receive)

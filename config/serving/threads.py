@@ -1,6 +1,7 @@
 """A pool of threads that serves clients in turn."""
 
 import threading
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -13,6 +14,10 @@ from config.db.connections import release_pooled_connections
 from config.serving.errors import ServerBusy, TooManyWaiting
 
 IDLE_SECONDS = 30
+# Clients share the pool for this time after the requests of two clients followed each other.
+SHARED_SECONDS = 1.0
+# One client may run a part of the jobs: one of 8 while others send requests, one of 2 otherwise.
+SHARED_PARTS, ALONE_PARTS = 8, 2
 
 
 @dataclass(eq=False, slots=True)
@@ -94,13 +99,13 @@ class FairThreadPool:
     Threads start on demand.
 
     Args:
-        threads: jobs that run at a time. One client runs at most a quarter of them.
+        threads: jobs that run at a time. One client runs at most half of them, and an eighth while there are others.
         waiting: jobs that wait, in total; one client may have a quarter of them, and one address half.
     """
 
     def __init__(self, threads: int, *, waiting: int, name: str) -> None:
         self.threads, self.waiting, self.name = threads, waiting, name
-        self.per_client, self.waiting_per_client = max(1, threads // 4), max(1, waiting // 4)
+        self.waiting_per_client = max(1, waiting // 4)
         # Clients that present different keys share the limit of their address, which may be a proxy's.
         self.waiting_per_address = max(1, waiting // 2)
         self._changed = threading.Condition()
@@ -109,6 +114,7 @@ class FairThreadPool:
         self._waiting: Counter[str] = Counter()
         self._returning: list[tuple[Job, threading.Event]] = []
         self._active = self._idle = self._queued = 0
+        self._last_client, self._alternated = "", -SHARED_SECONDS
 
     def submit(self, client: str, address: str, call: Callable[[], Any]) -> Future[Any]:
         """Return the future of a call, which runs in an empty context.
@@ -123,6 +129,10 @@ class FairThreadPool:
                 raise TooManyWaiting
             if self._queued >= self.waiting:
                 raise ServerBusy
+            if client != self._last_client:
+                if self._last_client:
+                    self._alternated = time.monotonic()
+                self._last_client = client
             job = Job(client, address, call, self)
             self._queues.setdefault(client, deque()).append(job)
             self._waiting[address] += 1
@@ -142,7 +152,15 @@ class FairThreadPool:
         with self._changed:
             self._returning.append((job, allowed))
             self._wake()
-        allowed.wait()
+        while not allowed.wait(SHARED_SECONDS):
+            with self._changed:
+                self._wake()
+
+    def _has_share(self, client: str) -> bool:
+        """Return whether a client may run another job."""
+        # The threads share one interpreter: eight jobs of one client would delay each statement of another.
+        is_shared = time.monotonic() - self._alternated < SHARED_SECONDS
+        return self._running[client] < max(1, self.threads // (SHARED_PARTS if is_shared else ALONE_PARTS))
 
     def _count(self, job: Job) -> None:
         job.has_place = True
@@ -159,7 +177,7 @@ class FairThreadPool:
     def _wake(self) -> None:
         """Give free places to returning jobs, and let a thread take the next job."""
         for job, allowed in list(self._returning):
-            if self._active < self.threads and self._running[job.client] < self.per_client:
+            if self._active < self.threads and self._has_share(job.client):
                 self._returning.remove((job, allowed))
                 self._count(job)
                 allowed.set()
@@ -176,7 +194,7 @@ class FairThreadPool:
         if self._active >= self.threads:
             return None
         for client, queue in self._queues.items():
-            if self._running[client] < self.per_client:
+            if self._has_share(client):
                 job = queue.popleft()
                 self._queued -= 1
                 self._waiting[job.address] -= 1
@@ -194,7 +212,9 @@ class FairThreadPool:
         while True:
             with self._changed:
                 while (job := self._take()) is None:
-                    if not self._changed.wait(IDLE_SECONDS) and not self._queued:
+                    # The share of a client grows with time, which notifies nobody.
+                    seconds = SHARED_SECONDS if self._queued else IDLE_SECONDS
+                    if not self._changed.wait(seconds) and not self._queued:
                         self._idle -= 1
                         return
                 self._idle -= 1

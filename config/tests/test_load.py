@@ -8,21 +8,21 @@ import time
 from dataclasses import dataclass
 
 import pytest
-import requests
 
 from agents.testing import FakeOpenAI, ScriptedReply
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from config.tenancy.scope import tenant_scope
+from config.testing.latency import measure_latency
 from config.testing.raw_http import open_unfinished_bodies
-from config.testing.web_server import UNMEASURED, run_web_server
+from config.testing.web_server import run_web_server
 from conversations.tests.factories import ConversationFactory
 
 CHATS, STREAMS, BODIES = 200, 60, 100
 MODEL_SECONDS, LOAD_SECONDS = 1.5, 12
-QUIET_REQUESTS, ROWS, PAUSE_SECONDS = 100, 50, 0.02
-# Maximum seconds of the list and of the health check. The ratio to the quiet server is printed: on two cores, which
-# the load, the model and the database share, it was between 2 and 35 in nine rounds.
-LIST_SECONDS, HEALTH_SECONDS = 1, 1
+ROWS, QUIET_SECONDS = 50, 4
+# How many times its quiet p99 the list's may be, and the maximum seconds of the health check.
+TIMES, ROUNDS, HEALTH_SECONDS = 5, 3, 1
+HEALTH = "/healthz"
 LIST = f"/api/v1/conversations/?limit={ROWS}"
 
 
@@ -81,18 +81,6 @@ class Load:
         return int(head.split(" ")[1]), wait[0] if wait else None
 
 
-def time_request(url, secret):
-    """Return the seconds until a successful response is complete."""
-    began = time.monotonic()
-    response = requests.get(url, headers={"Authorization": f"Bearer {secret}"}, timeout=30)
-    assert response.status_code == 200
-    return time.monotonic() - began
-
-
-def get_percentile(durations, share=0.99):
-    return sorted(durations)[min(len(durations) - 1, int(len(durations) * share))]
-
-
 @pytest.fixture
 def neighbour(api_key, other_tenant):
     """A key of a tenant with a full page of conversations."""
@@ -115,20 +103,15 @@ def slow_agent(tenant):
 
 def measure_round(server, neighbour, secret, other_secret):
     """Measure the neighbour's list while the server is quiet, and then while it is loaded."""
-    url, health, loaded = f"{server.url}{LIST}", [], []
-    quiet = [time_request(url, neighbour) for _ in range(QUIET_REQUESTS)]
+    quiet = measure_latency(server.url, [LIST], neighbour, seconds=QUIET_SECONDS)
     # Bodies count for the key, so those of another key leave this one its chats.
     chat = ("POST /api/v1/conversations/ HTTP/1.1", f"Authorization: Bearer {other_secret}")
     bodies = open_unfinished_bodies(server.port, BODIES, *chat)
     with Load(server.port, secret) as load:
-        while load.thread.is_alive() and time.monotonic() < load.end:
-            loaded.append(time_request(url, neighbour))
-            time.sleep(PAUSE_SECONDS)
-            if len(loaded) % 10 == 0:
-                health.append(time_request(f"{server.url}/healthz", neighbour))
+        loaded = measure_latency(server.url, [LIST, HEALTH], neighbour, seconds=LOAD_SECONDS)
     for each in bodies:
         each.socket.close()
-    return Round(get_percentile(quiet), get_percentile(loaded), max(health), load)
+    return Round(quiet.percentile(LIST), loaded.percentile(LIST), max(loaded.durations[HEALTH]), load)
 
 
 @dataclass(frozen=True)
@@ -141,33 +124,46 @@ class Round:
     load: Load
 
     @property
+    def times(self):
+        return self.loaded / self.quiet
+
+    @property
     def answers(self):
         return [status for status, _ in self.load.answers if status != 429]
 
     def __str__(self):
         return (
             f"quiet p99 {self.quiet * 1000:.0f} ms, loaded p99 {self.loaded * 1000:.0f} ms"
-            f" ({self.loaded / self.quiet:.0f} times),"
+            f" ({self.times:.1f} times),"
             f" health {self.health * 1000:.0f} ms, {len(self.load.answers) - len(self.answers)} refusals,"
             f" {len(self.answers)} answers, {len(self.load.lost)} lost"
         )
 
 
-@pytest.mark.slow
-@pytest.mark.load
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.security("exhaustion")
-def test_load_of_a_tenant_does_not_stop_another(attacks, api_key, neighbour, slow_agent):
-    secrets = [api_key(rate_limit=1_000_000).secret for _ in range(2)]
-    with run_web_server(WEB_WORKERS="2", **UNMEASURED) as server:
-        time.sleep(5)  # The workers load the agent library in the background.
-        [time_request(f"{server.url}{LIST}", neighbour) for _ in range(20)]
-        found = measure_round(server, neighbour, *secrets)
-    print(found, file=sys.stderr)
-    attacks.attempt(f"a neighbour's list is slow: {found}", succeeded=found.loaded >= LIST_SECONDS)
+def check_answers(attacks, found):
     attacks.attempt("the health check is slow", succeeded=found.health >= HEALTH_SECONDS)
     attacks.attempt("a request is lost", succeeded=bool(found.load.lost))
     assert {status for status, _ in found.load.answers} <= {200, 201, 429}
     assert all(wait for status, wait in found.load.answers if status == 429)
     # The server answers meanwhile, instead of refusing everything.
     assert len(found.answers) > CHATS // 4
+
+
+@pytest.mark.slow
+@pytest.mark.unmeasured
+@pytest.mark.load
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.security("exhaustion")
+def test_load_of_a_tenant_does_not_stop_another(attacks, api_key, neighbour, slow_agent):
+    secrets = [api_key(rate_limit=1_000_000).secret for _ in range(2)]
+    with run_web_server(WEB_WORKERS="2") as server:
+        time.sleep(5)  # The workers load the agent library in the background.
+        measure_latency(server.url, [LIST], neighbour, seconds=1)
+        rounds = []
+        # The p99 is the third slowest of some 250 requests: the median of three rounds says more than one.
+        while len(rounds) < ROUNDS and sum(each.times < TIMES for each in rounds) <= ROUNDS // 2:
+            rounds.append(measure_round(server, neighbour, *secrets))
+            print(rounds[-1], file=sys.stderr)
+            check_answers(attacks, rounds[-1])
+    times = sorted(each.times for each in rounds)
+    attacks.attempt(f"a neighbour's list is slow: {times}", succeeded=times[len(times) // 2] >= TIMES)

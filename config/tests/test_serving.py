@@ -90,6 +90,7 @@ def test_request_id_is_returned(connection):
     assert response.headers["X-Request-ID"] == "tidal-00001"
 
 
+HOOK = "/hooks/01a22676-7bd0-7c53-befe-fcdbafd7f927"
 REFUSALS = {
     "too long a query": (414, "uri_too_long", "GET /api/v1/agents/?q=" + "a" * 9000 + " HTTP/1.1"),
     "headers": (431, "headers_too_large", "GET /api/v1/agents/ HTTP/1.1", "X-Long: " + "a" * 40_000),
@@ -102,6 +103,21 @@ REFUSALS = {
         "Transfer-Encoding: chunked",
     ),
     "no signature": (400, "missing_header", "POST /webhooks/stripe HTTP/1.1", "Content-Length: 10"),
+    "no signature of a trigger": (400, "missing_header", f"POST {HOOK} HTTP/1.1", "Content-Length: 10"),
+    "no length for a trigger": (
+        411,
+        "length_required",
+        f"POST {HOOK} HTTP/1.1",
+        "X-Hub-Signature-256: sha256=0",
+        "Transfer-Encoding: chunked",
+    ),
+    "body for a trigger": (
+        413,
+        "too_large",
+        f"POST {HOOK} HTTP/1.1",
+        "Webhook-Signature: v1,0",
+        "Content-Length: 1048577",
+    ),
 }
 
 

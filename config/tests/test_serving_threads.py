@@ -40,8 +40,8 @@ class Recorder:
 
 @pytest.fixture
 def pool():
-    """Pool of eight threads, two of them for each client."""
-    return FairThreadPool(8, waiting=64, name="test")
+    """Pool of four threads, two of them for a client that is alone."""
+    return FairThreadPool(4, waiting=64, name="test")
 
 
 def test_jobs_outside_leave_their_places_to_others(pool):
@@ -82,6 +82,20 @@ def test_returning_jobs_wait_for_places_of_their_client(pool):
     assert returned.most == 2
 
 
+def test_clients_that_share_the_pool_run_one_job_each():
+    pool, jobs, running = FairThreadPool(8, waiting=64, name="test"), [], Recorder()
+    jobs += [pool.submit(*OTHER, running.work)]
+    jobs += [pool.submit(*CLIENT, running.work) for _ in range(4)]
+    running.wait_for(2)
+    assert running.is_quiet
+    # Alone again after a second, the client has half of the places.
+    running.wait_for(3)
+    running.released.set()
+    for job in jobs:
+        job.result(SECONDS)
+    assert running.most == 5
+
+
 def test_threads_of_a_job_wait_for_places_of_its_client(pool):
     occupied, started = Recorder(), Recorder()
     started_threads = []
@@ -99,11 +113,12 @@ def test_threads_of_a_job_wait_for_places_of_its_client(pool):
     started.wait_for(1)
     job = pool.submit(*CLIENT, occupied.work)
     occupied.wait_for(1)
-    pool.submit(*CLIENT, start_thread)
+    waiting = pool.submit(*CLIENT, start_thread)
     assert started.is_quiet
     occupied.released.set()
     started.released.set()
     job.result(SECONDS)
+    waiting.result(SECONDS)
     for thread in started_threads:
         thread.join(SECONDS)
     assert pool.submit(*CLIENT, lambda: "done").result(SECONDS) == "done"

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.choices import MemberRole
+from accounts.services.notifications import list_notifications
 from agents.choices import AgentStatus
 from agents.models import Agent, LlmUsage
 from audit.models import AuditLog, SecurityAuditLog
@@ -28,8 +30,11 @@ NOISE = "platform.scope_opened"
 def dashboard(request: HttpRequest) -> dict[str, Any]:
     """Return the context of the overview, limited to what the user can see."""
     access = request.console  # type: ignore[attr-defined]
-    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = get_midnight()
     context: dict[str, Any] = {"tiles": tiles(access, midnight)}
+    if access.tenant_access is not None and not access.is_platform:
+        is_admin = access.tenant_access.role == MemberRole.ADMIN
+        context["notifications"] = list_notifications(access.user_id, is_admin=is_admin)
     if access.allows("conversations", "read"):
         context["chart"] = json.dumps(messages_per_day(midnight))
         context["chart_options"] = json.dumps(CHART_OPTIONS)
@@ -38,6 +43,11 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
             list(AuditLog.objects.exclude(action=NOISE).order_by("-id")[:RECENT])
         )
     return context
+
+
+def get_midnight() -> datetime:
+    """Return the start of the day in the time zone of the user."""
+    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def tiles(access: Any, midnight: datetime) -> list[dict[str, Any]]:
@@ -57,7 +67,7 @@ def tiles(access: Any, midnight: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _tile(
+def make_tile(
     title: str, value: Any, note: str, address: str, query: str = "", *, alarm: bool = False
 ) -> dict[str, Any]:
     link = reverse(f"admin:{address}_changelist") + (f"?{query}" if query else "")
@@ -66,7 +76,7 @@ def _tile(
 
 def agent_tile(midnight: datetime) -> list[dict[str, Any]]:
     found = Agent.objects.aggregate(all=Count("id"), active=Count("id", filter=Q(status=AgentStatus.ACTIVE)))
-    return [_tile("Agents", found["active"], f"active, of {found['all']}", "agents_agent")]
+    return [make_tile("Agents", found["active"], f"active, of {found['all']}", "agents_agent")]
 
 
 def conversation_tiles(midnight: datetime) -> list[dict[str, Any]]:
@@ -75,8 +85,8 @@ def conversation_tiles(midnight: datetime) -> list[dict[str, Any]]:
     week = Message.objects.between(midnight - timedelta(days=6), tomorrow)
     failed = week.filter(status=MessageStatus.FAILED).count()
     return [
-        _tile("Conversations", begun, "started today", "conversations_conversation"),
-        _tile(
+        make_tile("Conversations", begun, "started today", "conversations_conversation"),
+        make_tile(
             "Failed messages",
             failed,
             "in 7 days",
@@ -93,22 +103,24 @@ def document_tile(midnight: datetime) -> list[dict[str, Any]]:
         failed=Count("id", filter=Q(status=DocumentStatus.FAILED)),
     )
     note = f"ready, {found['failed']} failed" if found["failed"] else "ready"
-    return [_tile("Documents", found["ready"], note, "knowledge_document")]
+    return [make_tile("Documents", found["ready"], note, "knowledge_document")]
 
 
 def usage_tiles(midnight: datetime) -> list[dict[str, Any]]:
     month = LlmUsage.objects.between(midnight.replace(day=1), midnight + timedelta(days=1))
     found = month.aggregate(tokens=Sum("total_tokens"), cost=Sum("total_cost"))
     return [
-        _tile("Tokens", f"{found['tokens'] or 0:,}", "this month", "agents_llmusage"),
-        _tile("Cost", f"${found['cost'] or 0:,.2f}", "this month", "agents_llmusage"),
+        make_tile("Tokens", f"{found['tokens'] or 0:,}", "this month", "agents_llmusage"),
+        make_tile("Cost", f"${found['cost'] or 0:,.2f}", "this month", "agents_llmusage"),
     ]
 
 
 def security_tile(midnight: datetime) -> list[dict[str, Any]]:
     count = SecurityAuditLog.objects.filter(requires_review=True, reviewed_at=None).count()
     query = "review_state__in=open,assigned"
-    return [_tile("Security events", count, "to review", "audit_securityauditlog", query, alarm=count > 0)]
+    return [
+        make_tile("Security events", count, "to review", "audit_securityauditlog", query, alarm=count > 0)
+    ]
 
 
 def messages_per_day(midnight: datetime) -> dict[str, Any]:

@@ -17,8 +17,12 @@ class CallerMixin:
 
     def caller(self) -> Caller:
         """Return the caller on whose behalf the turn runs."""
-        return Caller(self.credential.tenant_id, self.credential.user_id, self.credential.actor)
+        credential = self.credential
+        return Caller(credential.tenant_id, credential.user_id, credential.actor, credential.engagement_id)
 
     def idempotent_request(self, fingerprint: str = "") -> IdempotentRequest:
         """Return the request with its Idempotency-Key, if any."""
-        return IdempotentRequest(self.request._request, self.credential.actor, fingerprint)
+        credential = self.credential
+        return IdempotentRequest(
+            self.request._request, credential.actor, fingerprint, engagement_id=credential.engagement_id
+        )

@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from config.api.serializers import BaseSerializer, ReadOnlySerializer
-from conversations.choices import ConversationMode, MessageRole
+from conversations.choices import ChatMode, ConversationMode, MessageRole
 from conversations.models import (
     Attachment,
     Conversation,
@@ -67,6 +67,8 @@ class MessageSerializer(ReadOnlySerializer):
             "token_count",
             "cost",
             "latency_ms",
+            "confidence_score",
+            "conversation_domain",
             "tool_calls",
             "metadata",
         )
@@ -170,6 +172,11 @@ class NewConversationSerializer(serializers.Serializer):
         choices=ConversationMode.choices,
         default=ConversationMode.SINGLE,
         help_text="multi: agents answer independently; collaborative: each builds on the previous answers.",
+    )
+    chat_mode = serializers.ChoiceField(
+        choices=[ChatMode.SIMPLE, ChatMode.SMART_ROUTER, ChatMode.SOCRATIC],
+        default=ChatMode.SIMPLE,
+        help_text="smart-router: in mode multi, one of the agents answers each question; socratic: agents ask back.",
     )
     title = serializers.CharField(
         max_length=500, required=False, allow_blank=True, default="", help_text="Title of the conversation."

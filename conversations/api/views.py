@@ -141,6 +141,7 @@ class ConversationViewSet(MeetingActions, AnswerMixin, UpdateMixin, DestroyMixin
                 agents[0],
                 others=agents[1:],
                 mode=data["mode"],
+                chat_mode=data["chat_mode"],
                 user_id=self.credential.user_id,
                 title=data["title"],
                 metadata=data.get("metadata"),

@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.utils import timezone
+
+from agents.choices import UsageFeature
 from agents.models import Agent, LlmUsage
 from agents.runtime.event_loop import run_in_event_loop
 from agents.runtime.meter import BYTES_PER_TOKEN, Meter, ModelRoute, TokenCounts
@@ -14,10 +17,12 @@ from agents.runtime.providers import classify_error, is_openai_compatible, opena
 from config.db.connections import release_connections
 from conversations.completions.turns import UnknownModelError, resolve_model
 from conversations.completions.types import CompletionError
-from conversations.runtime.metering import get_budget_subjects
+from conversations.runtime.metering import get_budget_subjects, get_key_id
 from conversations.runtime.turns import Caller, get_api_key
 from knowledge.chunking import count_tokens
 from knowledge.embedders import get_embedder
+from tenants.choices import MetricType
+from tenants.models import MeterEvent
 
 TIMEOUT_SECONDS = 60
 EmbeddingResult = tuple[list[list[float]], int]
@@ -110,6 +115,21 @@ def embed_with_integration(name: str, texts: Sequence[str | list[int]], caller: 
     return vectors, tokens
 
 
+def meter_embeddings(caller: Caller, model: str, count: int) -> None:
+    """Record that vectors of texts were computed. Call it outside any scope."""
+    with caller.scope():
+        MeterEvent.objects.create(
+            metric_type=MetricType.EMBEDDINGS,
+            quantity=count,
+            events=count,
+            occurred_at=timezone.now(),
+            user_id=caller.user_id,
+            key_id=get_key_id(caller),
+            model=model[:100],
+            service="embeddings",
+        )
+
+
 def _estimate_tokens(text: str | list[int]) -> int:
     return len(text.encode()) // BYTES_PER_TOKEN if isinstance(text, str) else len(text)
 
@@ -132,4 +152,8 @@ def _store_usage(caller: Caller, agent: Agent, meter: Meter, error: str) -> None
     failure_columns = {**named, "integration_id": agent.integration_id, "error_message": error}
     calls = [call.as_columns() for call in [*meter.calls, *meter.failures]]
     with caller.scope():
-        LlmUsage.objects.create(user_id=caller.user_id, **(calls[-1] if calls else failure_columns))
+        LlmUsage.objects.create(
+            user_id=caller.user_id,
+            feature_context=UsageFeature.EMBEDDINGS,
+            **(calls[-1] if calls else failure_columns),
+        )

@@ -1,14 +1,16 @@
 """The turn of a completion: its question, history and model, loaded before the model runs."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from django.utils.text import slugify
-
+from accounts.choices import ModelPurpose
+from agents.choices import RunTexts
 from agents.models import Agent, Integration
 from agents.runtime.meter import ModelRoute
 from agents.services.budgets import load_call_terms
+from agents.services.model_choices import ModelUnavailableError, find_model, find_named_model
 from agents.services.runs import with_run_settings
 from conversations.choices import MessageRole
 from conversations.completions.history import TOOL_RESULTS
@@ -17,18 +19,29 @@ from conversations.completions.records import AFTER, STORE, THREAD, dump_turn
 from conversations.completions.types import CompletionRequest
 from conversations.models import Message
 from conversations.runtime.agent_resolution import get_output_schema, get_schema_error, resolve_agent
-from conversations.runtime.context import build_term_context
+from conversations.runtime.context import build_knowledge_context
 from conversations.runtime.journal import Journal, strip_unstorable, strip_unstorable_json
-from conversations.runtime.turns import Caller, TurnContext, build_meter, get_api_key
+from conversations.runtime.learned_patterns import find_terms_and_patterns
+from conversations.runtime.turns import (
+    Caller,
+    TurnContext,
+    build_meter,
+    get_api_key,
+    get_flow_id,
+    name_terms,
+)
 from conversations.services.completions import (
     CompletionQuestion,
     continue_completion,
     open_completion,
 )
 from conversations.services.conversations import BegunTurn
+from conversations.services.glossary import GlossaryTerm
 from knowledge.models import Collection
 
 ANSWER_SECONDS = 300
+# Takes the place of an integration in names such as `default/coding`: the model that the user chose for the purpose.
+DEFAULT_ACCOUNT = "default"
 
 
 class UnknownModelError(LookupError):
@@ -121,9 +134,12 @@ def _build_question(request: CompletionRequest, after: Message | None) -> Comple
 
 def _load_context(begun: BegunTurn, caller: Caller, agent: Agent, request: CompletionRequest) -> TurnContext:
     collections, problem, extra_context, schema = list[Collection](), "", "", None
+    terms = list[GlossaryTerm]()
     if agent.pk:
         agent, collections, problem = resolve_agent(agent, begun.conversation)
-        extra_context = build_term_context(begun.conversation, begun.question.content, caller.user_id)
+        asked = begun.question.content
+        terms, patterns = find_terms_and_patterns(agent, asked, caller.user_id, collections)
+        extra_context = build_knowledge_context(begun.conversation, terms, patterns, caller.user_id)
         schema = get_output_schema(agent)
         if request.schema is not None:
             schema = {"title": request.schema_name, **request.schema}
@@ -131,6 +147,8 @@ def _load_context(begun: BegunTurn, caller: Caller, agent: Agent, request: Compl
         elif request.json_object:
             problem = problem or get_schema_error({"type": "object"}, agent)
     meter = build_meter(caller, agent)
+    if not request.is_stored:
+        meter.payloads = RunTexts.NONE
     route = ModelRoute(agent.model_provider, agent.model_name)
     meter.terms[route.key] = load_call_terms(meter.subjects, *route.key)
     return TurnContext(
@@ -145,12 +163,14 @@ def _load_context(begun: BegunTurn, caller: Caller, agent: Agent, request: Compl
         meter=meter,
         problem=problem,
         extra_context=extra_context,
+        terms=name_terms(begun, terms),
         schema=schema,
+        flow_id=get_flow_id(begun.conversation),
     )
 
 
 def resolve_model(name: str) -> tuple[Agent, Integration | None]:
-    """Return the agent called `name`, or an unsaved one for `<integration>/<model>`.
+    """Return the agent called `name`, or an unsaved one for `<integration>/<model>` or `default/<purpose>`.
 
     Raises:
         UnknownModelError: neither exists.
@@ -161,10 +181,13 @@ def resolve_model(name: str) -> tuple[Agent, Integration | None]:
         if agent is None:
             raise UnknownModelError(name)
         return agent, None
-    for row in Integration.objects.all():
-        if model and account in (slugify(row.name), row.name, str(row.pk)):
-            return _build_unsaved_agent(row, model), row
-    raise UnknownModelError(name)
+    found = find_named_model(name, Integration.objects.all())
+    if found is None and account == DEFAULT_ACCOUNT and model in ModelPurpose.values:
+        with suppress(ModelUnavailableError):
+            found = find_model(model)
+    if found is None:
+        raise UnknownModelError(name)
+    return _build_unsaved_agent(found.integration, found.name), found.integration
 
 
 def _build_unsaved_agent(account: Integration, model: str) -> Agent:

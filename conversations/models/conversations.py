@@ -70,14 +70,24 @@ class Conversation(TenantModel):
         max_length=50,
         choices=ConversationMode,
         default=ConversationMode.SINGLE,
+        db_default=ConversationMode.SINGLE,
         help_text="How agents answer.",
     )
-    context = models.JSONField(default=dict, blank=True, help_text="Context shared by the agents.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
+    context = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="Context shared by the agents."
+    )
+    metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="Additional data as JSON.")
     message_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of messages.")
-    total_tokens = models.PositiveBigIntegerField(default=0, editable=False, help_text="Tokens used.")
+    total_tokens = models.PositiveBigIntegerField(
+        default=0, db_default=0, editable=False, help_text="Tokens used."
+    )
     total_cost = models.DecimalField(
-        max_digits=14, decimal_places=6, default=0, editable=False, help_text="Cost in US dollars."
+        max_digits=14,
+        decimal_places=6,
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Cost in US dollars.",
     )
     started_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Start time.")
     completed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="End time.")

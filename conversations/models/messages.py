@@ -54,8 +54,10 @@ class Message(PartitionedTimestampMixin, PartitionedMixin, ConversationRowModel)
         max_length=20, choices=MessageFeedback, blank=True, default="", help_text="User feedback."
     )
     model = models.CharField(max_length=100, blank=True, default="", help_text="Model.")
-    token_count = models.PositiveIntegerField(default=0, help_text="Tokens used.")
-    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="Cost (US dollars).")
+    token_count = models.PositiveIntegerField(default=0, db_default=0, help_text="Tokens used.")
+    cost = models.DecimalField(
+        max_digits=12, decimal_places=6, default=0, db_default=0, help_text="Cost (US dollars)."
+    )
     latency_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Latency, milliseconds.")
     tool_calls = models.JSONField(default=list, blank=True, help_text="Requested tool calls.")
     tool_results = models.JSONField(default=list, blank=True, help_text="Results of the calls.")
@@ -68,7 +70,7 @@ class Message(PartitionedTimestampMixin, PartitionedMixin, ConversationRowModel)
     embedding_model_used = models.CharField(
         max_length=100, blank=True, default="", help_text="Embedding model."
     )
-    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
+    metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="Additional data as JSON.")
 
     class Meta(ConversationRowModel.Meta):
         indexes = [

@@ -102,23 +102,29 @@ class SessionSummary(ConversationRowModel):
         default=dict, blank=True, help_text="Preferences that the user expressed."
     )
     tools_used = models.JSONField(default=list, blank=True, help_text="Tools used.")
-    plans_created = models.PositiveIntegerField(default=0, help_text="Plans.")
-    expert_questions_asked = models.PositiveIntegerField(default=0, help_text="Questions to experts.")
+    plans_created = models.PositiveIntegerField(default=0, db_default=0, help_text="Plans.")
+    expert_questions_asked = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Questions to experts."
+    )
     session_rating = models.FloatField(null=True, blank=True, help_text="Rating by the user, from 0 to 5.")
     complexity_level = models.CharField(
         max_length=20,
         choices=ComplexityLevel,
         default=ComplexityLevel.MEDIUM,
+        db_default=ComplexityLevel.MEDIUM,
         help_text="Complexity.",
     )
     resolution_status = models.CharField(
         max_length=20,
         choices=ResolutionStatus,
         default=ResolutionStatus.COMPLETED,
+        db_default=ResolutionStatus.COMPLETED,
         help_text="Whether the conversation was resolved.",
     )
     search_keywords = models.JSONField(default=list, blank=True, help_text="Search keywords.")
-    follow_up_suggested = models.BooleanField(default=False, help_text="Whether tasks remain.")
+    follow_up_suggested = models.BooleanField(
+        default=False, db_default=False, help_text="Whether tasks remain."
+    )
     follow_up_tasks = models.JSONField(default=list, blank=True, help_text="Remaining tasks.")
 
     class Meta(ConversationRowModel.Meta):

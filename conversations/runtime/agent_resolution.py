@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from accounts.choices import ModelPurpose
 from agents.choices import Provider
 from agents.models import Agent, AgentCollection
+from agents.services.model_choices import apply_model_choice
 from agents.services.prompts import PromptError, count_use, resolve_instructions
 from agents.services.versions import apply_version
 from conversations.models import Conversation
@@ -11,8 +13,14 @@ from conversations.runtime.structured_output import OUTPUT_SCHEMA, validate_sche
 from knowledge.models import Collection
 
 
-def resolve_agent(live: Agent, conversation: Conversation) -> tuple[Agent, list[Collection], str]:
-    """Return the conversation's agent, its collections and any configuration error."""
+def resolve_agent(
+    live: Agent, conversation: Conversation, *, purpose: str = ModelPurpose.CHAT
+) -> tuple[Agent, list[Collection], str]:
+    """Return the conversation's agent, its collections and any configuration error.
+
+    Args:
+        purpose: that of the answer, for agents that use the user's models.
+    """
     # Versions are pinned only for the conversation's own agent.
     single = live.pk == conversation.agent_id
     version = conversation.agent_version if single else None
@@ -22,7 +30,8 @@ def resolve_agent(live: Agent, conversation: Conversation) -> tuple[Agent, list[
         agent.used_version = version.version  # type: ignore[attr-defined]
     reading = AgentCollection.objects.filter(agent_id=agent.pk).values("collection_id")
     rows = Collection.objects.filter(pk__in=reading if pinned is None else pinned)
-    return agent, list(rows.order_by("slug")), _apply_prompt(agent)
+    problem = apply_model_choice(agent, purpose)
+    return agent, list(rows.order_by("slug")), problem or _apply_prompt(agent)
 
 
 def _apply_prompt(agent: Agent) -> str:

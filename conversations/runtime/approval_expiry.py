@@ -3,8 +3,10 @@
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.utils import timezone
 
+from config.db.errors import exceeds_limit
 from config.tenancy.scope import platform_scope, tenant_scope
 from conversations.choices import ToolStatus
 from conversations.models import Conversation, ToolExecution
@@ -39,12 +41,17 @@ def _deny_call(tenant_id: UUID, call_id: UUID, after: timedelta) -> bool:
         asker = Conversation.objects.filter(pk=call.conversation_id).first() if call else None
     if call is None or asker is None:
         return False
-    # The answer resumes on behalf of the person who asked.
-    with tenant_scope(tenant_id, user=asker.user_id, actor=ACTOR):
-        try:
+    try:
+        # The answer resumes on behalf of the person who asked.
+        with tenant_scope(tenant_id, user=asker.user_id, actor=ACTOR):
             reason = f"The call was not approved within {after.days} days."
             if decide_call(call, allow=False, actor=None, reason=reason):
                 defer_resume(tenant_id, call.message_id)
-        except NotAwaitingApprovalError:
-            return False
+    except NotAwaitingApprovalError:
+        return False
+    except DatabaseError as error:
+        # The answer cannot resume now; the next run tries again.
+        if not exceeds_limit(error):
+            raise
+        return False
     return True

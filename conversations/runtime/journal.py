@@ -35,6 +35,9 @@ class Journal:
         # Passages found so far, which answers cite by position, and tool calls made so far.
         self.passages: list[FoundPassage] = []
         self.tool_calls: list[dict[str, Any]] = []
+        # Usage of requests to models in tool calls, and IDs of the prompts of these requests.
+        self.usage: list[dict[str, Any]] = []
+        self.prompt_ids: list[str] = []
         for step in steps:
             self._remember(step.kind, step.call_id, step.payload)
 
@@ -72,7 +75,8 @@ class Journal:
         """Add the end of a tool call.
 
         Args:
-            result: `{"result": …}` or `{"retry": …}`, with the call's `passages` and `tool_calls`, if any.
+            result: `{"result": …}` or `{"retry": …}`, with the call's `passages`, `tool_calls`, `usage` and `prompts`,
+                if any.
         """
         self._add(StepKind.RESULT, result, call_id)
 
@@ -97,6 +101,8 @@ class Journal:
             self.results[call_id] = payload
             self.passages += [_deserialize_passage(row) for row in payload.get("passages", ())]
             self.tool_calls += payload.get("tool_calls", ())
+            self.usage += payload.get("usage", ())
+            self.prompt_ids += payload.get("prompts", ())
 
 
 def serialize_passage(passage: FoundPassage) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from conversations.runtime.lease_renewal import lease_renewer
 from conversations.runtime.stream_buffer import StreamBuffer
 from conversations.runtime.structured_output import find_validation_error
 from conversations.runtime.toolset import build_toolset
-from conversations.runtime.turn_results import MAX_TOKEN_COUNT, ModelUsage, store_answer, store_failure
+from conversations.runtime.turn_results import ModelUsage, get_model_usage, store_answer, store_failure
 from conversations.runtime.turns import TurnContext, with_stream_buffer
 from conversations.services.leases import LeaseLostError
 from knowledge.services.search import FoundPassage
@@ -96,8 +96,8 @@ def _run_agent(turn: TurnContext, emit: Emit | None) -> Message:
         except Exception as error:  # noqa: BLE001 (the turn must not stay open)
             failure = _to_turn_error(error)
             said = turn.live.text if turn.live else ""
-            return store_failure(turn, failure.code, failure.message, _get_model_calls(messages), said)
-    return _try_store_answer(turn, text, _get_model_calls(messages))
+            return store_failure(turn, failure.code, failure.message, get_model_usage(messages), said)
+    return _try_store_answer(turn, text, get_model_usage(messages))
 
 
 def bind_turn_context(turn: TurnContext) -> AbstractContextManager[None]:
@@ -301,31 +301,3 @@ def _to_model_messages(turn: TurnContext) -> list[Any]:
         else ModelResponse(parts=[TextPart(content)])
         for role, content in turn.history
     ]
-
-
-def _get_model_calls(messages: list[Any]) -> list[ModelUsage]:
-    """Return the usage of this turn's requests; messages from the history have none."""
-    return [
-        ModelUsage(
-            strip_unstorable(message.model_name or ""),
-            _clamp_tokens(message.usage.input_tokens),
-            _clamp_tokens(message.usage.output_tokens),
-            # Recorded by the meter: which integration answered (it may be a fallback) and how.
-            **_get_metered_fields(message.metadata or {}),
-        )
-        for message in messages
-        if message.kind == "response" and message.usage.total_tokens
-    ]
-
-
-def _get_metered_fields(metadata: dict[str, Any]) -> dict[str, Any]:
-    texts = {name: metadata.get(name) or "" for name in ("provider", "integration", "asked")}
-    return {
-        **texts,
-        "cached": _clamp_tokens(metadata.get("cached") or 0),
-        **{name: metadata.get(name) for name in ("latency_ms", "status")},
-    }
-
-
-def _clamp_tokens(tokens: int) -> int:
-    return max(0, min(tokens, MAX_TOKEN_COUNT))

@@ -1,6 +1,7 @@
 """Recovery of answers whose process died."""
 
 import logging
+from collections.abc import Callable
 from uuid import UUID
 
 from config.jobs import defer_once
@@ -26,8 +27,13 @@ def defer_resume(tenant_id: UUID, message_id: UUID) -> None:
     defer_once(RESUME_JOB, f"resume:{message_id}", **arguments)
 
 
-def resume_answer(tenant_id: UUID, message_id: UUID) -> Message | None:
+def resume_answer(
+    tenant_id: UUID, message_id: UUID, *, prepare: Callable[[TurnContext], None] | None = None
+) -> Message | None:
     """Take over the answer and finish it. Call it outside any scope.
+
+    Args:
+        prepare: called with the turn before it runs.
 
     Returns:
         The answer, or None if another process holds it or it must wait for an earlier answer.
@@ -44,6 +50,8 @@ def resume_answer(tenant_id: UUID, message_id: UUID) -> Message | None:
     turn = _load_resumed_turn(row)
     if turn is None:
         return None
+    if prepare:
+        prepare(turn)
     # Readers may follow the resumed answer, even if it was not streamed before.
     return run_turn(with_stream_buffer(turn))
 

@@ -6,9 +6,10 @@ evaluated, and validation has a time limit.
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator, validators
+from jsonschema import Draft202012Validator, FormatChecker, validators
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -17,6 +18,8 @@ from referencing.exceptions import Unresolvable
 OUTPUT_SCHEMA = "output_schema"
 TIMEOUT_SECONDS = 2.0
 MAX_MESSAGE_LENGTH, MAX_UNIQUE_ITEMS = 500, 1000
+MAX_ERRORS = 100
+FORMATS = ("date", "email", "time", "uuid")
 # Untrusted regular expressions could block the process, so these keywords are ignored.
 IGNORED_KEYWORDS = frozenset({"pattern", "patternProperties", "unevaluatedProperties"})
 INVALID_SCHEMA = "The answer schema is not a valid JSON Schema of type object"
@@ -57,6 +60,30 @@ def find_validation_error(schema: dict[str, Any], value: Any) -> str:
         return ""
     place = "/".join(map(str, error.absolute_path))
     return f"{place or 'The answer'}: {error.message}"[:MAX_MESSAGE_LENGTH]
+
+
+def list_validation_errors(schema: dict[str, Any], value: Any) -> list[tuple[tuple[str, ...], str]]:
+    """Return at most `MAX_ERRORS` validation errors of `value`, each with its path.
+
+    The path of a missing property ends with its name. Dates, times, e-mail addresses and UUIDs are validated.
+
+    Raises:
+        AnswerValidationError: validation takes too long, or the schema has an unresolvable reference.
+    """
+    checker = _build_validator(time.monotonic() + TIMEOUT_SECONDS)
+    validator = checker(schema, registry=Registry(), format_checker=FormatChecker(FORMATS))
+    found: list[tuple[tuple[str, ...], str]] = []
+    try:
+        for error in islice(validator.iter_errors(value), MAX_ERRORS):
+            path = tuple(map(str, error.absolute_path))
+            if error.validator == "required":
+                missing = next(name for name in error.validator_value if error.message.startswith(repr(name)))
+                found.append(((*path, missing), "This field is required."))
+            else:
+                found.append((path, error.message[:MAX_MESSAGE_LENGTH]))
+    except (Unresolvable, RecursionError) as problem:
+        raise AnswerValidationError("The schema contains a reference that cannot be resolved.") from problem
+    return found
 
 
 def _build_validator(end: float) -> Any:

@@ -9,16 +9,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from accounts.choices import ModelPurpose
+from agents.choices import UsageFeature
 from agents.models import Agent, LlmUsage
 from agents.runtime.event_loop import run_in_event_loop
 from agents.runtime.meter import Meter
 from agents.runtime.providers import classify_error
 from agents.services.factory_prompts import render_factory_prompt
+from agents.services.model_choices import apply_own_choice
 from config.tenancy.scope import tenant_scope
 from conversations.choices import ComplexityLevel, MessageRole, ResolutionStatus
 from conversations.runtime.journal import strip_unstorable, strip_unstorable_json
 from conversations.runtime.metering import build_usage_rows
-from conversations.runtime.turns import Caller, build_meter, get_api_key
+from conversations.runtime.turns import Caller, build_meter, get_api_key, get_flow_id
 from conversations.services.extractive_summary import (
     LISTED_LENGTH,
     MAX_LISTED,
@@ -77,6 +80,7 @@ def _summarize_with_model(
     found, error = None, ""
     try:
         with caller.scope():
+            apply_own_choice(agent, ModelPurpose.REFLECTION)
             key = get_api_key(agent.integration)
             prompt = render_factory_prompt("session.summary", user_id=caller.user_id)
         text = run_in_event_loop(_request_summary, agent, key, meter, prompt.text, build_transcript(session))
@@ -93,9 +97,9 @@ def _summarize_with_model(
             exc_info=raised if failure.kind == "internal" else None,
         )
     of = session.conversation
-    return found, build_usage_rows(
-        meter, agent, error, tenant_id=of.tenant_id, user_id=of.user_id, conversation_id=of.pk
-    )
+    owner: dict[str, Any] = {"tenant_id": of.tenant_id, "user_id": of.user_id, "conversation_id": of.pk}
+    owner |= {"flow_id": get_flow_id(of), "feature_context": UsageFeature.SUMMARY}
+    return found, build_usage_rows(meter, agent, error, **owner)
 
 
 async def _request_summary(agent: Agent, key: str | None, meter: Meter, instructions: str, text: str) -> str:

@@ -9,9 +9,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.services.events import record_event
+from config.tenancy.scope import require_scope
 from conversations.choices import MessageStatus, ToolStatus
 from conversations.models import Message, ToolExecution
 from conversations.services.leases import open_lease
+from tenants.event_types import ApprovalRequestedEvent
+from tenants.services.outbox import publish
 
 UNDECIDED = "This tool call is not waiting for approval."
 
@@ -49,6 +52,13 @@ def park_answer(
         ).save(force_insert=True)
     answer.status = MessageStatus.AWAITING_APPROVAL
     answer.save(update_fields=["status", "updated_at"])
+    tools = list(dict.fromkeys(call.tool_name for call in calls))
+    scope = require_scope()
+    publish(
+        ApprovalRequestedEvent(
+            conversation_id=conversation_id, message_id=answer_id, tools=tools, user_id=scope.user_id
+        )
+    )
     return answer
 
 

@@ -8,22 +8,25 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from agents.choices import AgentStatus
-from agents.models import Agent
+from agents.choices import AgentStatus, Provider
+from agents.models import Agent, AgentVersion
 from agents.services.versions import latest_version
 from config.db.ids import uuid7
 from config.db.prepared import run_prepared
 from config.tenancy.scope import require_tenant_id
 from conversations.choices import (
+    ChatMode,
     ConversationMode,
     ConversationStatus,
     MessageRole,
     MessageStatus,
     ParticipantRole,
 )
-from conversations.models import Conversation, Message, Participant
+from conversations.models import Conversation, Message, Participant, SessionState
+from conversations.services.agent_routing import route_question
 from conversations.services.insert_templates import InsertTemplate, build_insert_template
 from conversations.services.leases import Lease, open_lease
 
@@ -65,33 +68,53 @@ def start_conversation(
     metadata: dict[str, Any] | None = None,
     mode: str = ConversationMode.SINGLE,
     others: Sequence[Agent] = (),
+    chat_mode: str = ChatMode.SIMPLE,
+    version: AgentVersion | None = None,
+    conversation_id: UUID | None = None,
 ) -> Conversation:
     """Start a conversation with `agent`, and with `others` in modes with several agents.
 
-    Needs a tenant scope. Agents answer in the given order.
+    Needs a tenant scope. Agents answer in the given order. A single agent has its latest version by default.
 
     Raises:
         AgentInactiveError: an agent is not active.
-        ValidationError: the agents do not match the mode, or one is listed twice.
+        ValidationError: the agents do not match the mode or the chat mode, or one is listed twice.
     """
     agents = [agent, *others]
     is_single = mode == ConversationMode.SINGLE
     _require_agents(agents, is_single=is_single)
+    _require_chat_mode(chat_mode, agents, mode)
     conversation = Conversation(
+        id=conversation_id or uuid7(),
         user_id=user_id,
         agent=agent if is_single else None,
-        agent_version=latest_version(agent) if is_single else None,
+        agent_version=(version or latest_version(agent)) if is_single else None,
         title=title,
         metadata=metadata or {},
         mode=mode,
     )
-    conversation.save()
+    conversation.save(force_insert=True)
+    _add_participants(conversation, agents)
+    if chat_mode != ChatMode.SIMPLE:
+        SessionState.objects.create(conversation=conversation, mode=chat_mode)
+    return conversation
+
+
+def _add_participants(conversation: Conversation, agents: Sequence[Agent]) -> None:
     common = {"tenant_id": conversation.tenant_id, "conversation": conversation}
     takers = [Participant(agent=each, role=ParticipantRole.AGENT, **common) for each in agents]
-    if user_id:
-        takers.append(Participant(user_id=user_id, role=ParticipantRole.OWNER, **common))
+    if conversation.user_id:
+        takers.append(Participant(user_id=conversation.user_id, role=ParticipantRole.OWNER, **common))
     Participant.objects.bulk_create(takers)
-    return conversation
+
+
+def _require_chat_mode(chat_mode: str, agents: Sequence[Agent], mode: str) -> None:
+    if chat_mode == ChatMode.EXPERT_GROUP:
+        raise ValidationError({"chat_mode": "Start the conversation, then its meeting."})
+    if chat_mode == ChatMode.SMART_ROUTER and mode != ConversationMode.MULTI:
+        raise ValidationError({"chat_mode": "The router requires the mode multi, with several agents."})
+    if chat_mode == ChatMode.SOCRATIC and any(each.model_provider == Provider.EXTRACTIVE for each in agents):
+        raise ValidationError({"chat_mode": "The offline model cannot ask back. Choose another agent."})
 
 
 def _require_agents(agents: list[Agent], *, is_single: bool) -> None:
@@ -106,7 +129,13 @@ def _require_agents(agents: list[Agent], *, is_single: bool) -> None:
 
 
 @transaction.atomic
-def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> BegunTurn:
+def begin_turn(
+    conversation_id: UUID,
+    *,
+    content: str,
+    user_id: UUID | None,
+    answer_metadata: dict[str, Any] | None = None,
+) -> BegunTurn:
     """Store a question and its pending answer, under a lock that orders the turns.
 
     Raises:
@@ -116,7 +145,8 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
     conversation = lock_conversation(conversation_id)
     if conversation.agent is None:
         raise ConversationClosedError("This conversation has no agent to answer.")
-    return _begin(conversation, [conversation.agent], content, user_id)[0]
+    (begun,) = _begin(conversation, [conversation.agent], content, user_id, answer_metadata=answer_metadata)
+    return begun
 
 
 @transaction.atomic
@@ -139,15 +169,47 @@ def begin_round(
         ConversationClosedError: the conversation is closed.
     """
     conversation = lock_conversation(conversation_id)
-    agents = [conversation.agent] if conversation.agent else []
-    if conversation.mode != ConversationMode.SINGLE:
-        taking_part = Participant.objects.filter(conversation=conversation, agent__isnull=False)
-        agents = [each.agent for each in taking_part.select_related("agent").order_by("id")]
+    agents = _list_agents(conversation)
     if not agents:
         raise ConversationClosedError("This conversation has no agent to answer.")
+    metadata: dict[str, Any] = {}
+    if conversation.chat_mode == ChatMode.SMART_ROUTER:  # type: ignore[attr-defined]
+        agents, metadata = _route(conversation, agents, content, user_id)
     return _begin(
-        conversation, agents, content, user_id, replaces_id=replaces, metadata=build_file_metadata(files)
+        conversation,
+        agents,
+        content,
+        user_id,
+        answer_metadata=metadata,
+        replaces_id=replaces,
+        metadata=build_file_metadata(files),
     )
+
+
+def _list_agents(conversation: Conversation) -> list[Agent]:
+    """Return the agents that answer, in order."""
+    if conversation.mode == ConversationMode.SINGLE:
+        return [conversation.agent] if conversation.agent else []
+    rows = Participant.objects.filter(conversation=conversation, agent__isnull=False)
+    return [each.agent for each in rows.select_related("agent").order_by("id") if each.agent]
+
+
+def _route(
+    conversation: Conversation, agents: list[Agent], content: str, user_id: UUID | None
+) -> tuple[list[Agent], dict[str, Any]]:
+    """Return the agent that the router chooses, and the metadata of its answer."""
+    active = [each for each in agents if is_active(each)]
+    latest = _get_latest_agent(conversation)
+    route = route_question(content, active or agents, user_id=user_id, latest=latest)
+    return [route.agent], route.build_metadata()
+
+
+def _get_latest_agent(conversation: Conversation) -> UUID | None:
+    """Return the agent of the latest answer."""
+    rows = Message.objects.created_after_id(conversation.pk).filter(
+        conversation_id=conversation.pk, agent_id__isnull=False
+    )
+    return rows.order_by("-sequence_number").values_list("agent_id", flat=True).first()
 
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
@@ -158,9 +220,9 @@ def lock_conversation(conversation_id: UUID) -> Conversation:
         ConversationClosedError: the conversation is closed.
     """
     # The agent is nullable, and PostgreSQL cannot lock the nullable side of an outer join.
-    conversation = (
-        Conversation.objects.select_related("agent").select_for_update(of=("self",)).get(pk=conversation_id)
-    )
+    rows = Conversation.objects.select_related("agent").select_for_update(of=("self",))
+    state = SessionState.objects.filter(conversation_id=OuterRef("pk")).order_by()
+    conversation = rows.annotate(chat_mode=Subquery(state.values("mode")[:1])).get(pk=conversation_id)
     if conversation.status != ConversationStatus.ACTIVE:
         raise ConversationClosedError(f"This conversation is {conversation.get_status_display().lower()}.")
     return conversation
@@ -171,9 +233,13 @@ def _begin(
     agents: Sequence[Agent],
     content: str,
     user_id: UUID | None,
+    *,
+    answer_metadata: dict[str, Any] | None = None,
     **columns: Any,
 ) -> list[BegunTurn]:
     """Store the question and the pending answers; `columns` holds further columns of the question."""
+    if conversation.chat_mode == ChatMode.SOCRATIC:  # type: ignore[attr-defined]
+        answer_metadata = {**(answer_metadata or {}), "mode": ChatMode.SOCRATIC}
     for agent in agents:
         require_active(agent)
     common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
@@ -188,21 +254,27 @@ def _begin(
         **common,
     )
     answers = [
-        Message(
-            id=uuid7(),
-            sequence_number=number,
-            role=MessageRole.ASSISTANT,
-            status=MessageStatus.PENDING,
-            agent_id=agent.pk,
-            reply_to_id=question.pk,
-            model=agent.model_name,
-            **common,
-        )
+        _build_answer(question, agent, number, answer_metadata)
         for number, agent in enumerate(agents, first + 1)
     ]
     Message.objects.bulk_create([question, *answers])
     _advance(conversation, content, 1 + len(answers))
     return [BegunTurn(conversation, question, answer, open_lease(answer)) for answer in answers]
+
+
+def _build_answer(question: Message, agent: Agent, number: int, metadata: dict[str, Any] | None) -> Message:
+    return Message(
+        id=uuid7(),
+        sequence_number=number,
+        role=MessageRole.ASSISTANT,
+        status=MessageStatus.PENDING,
+        agent_id=agent.pk,
+        reply_to_id=question.pk,
+        model=agent.model_name,
+        metadata=dict(metadata or {}),
+        tenant_id=question.tenant_id,
+        conversation_id=question.conversation_id,
+    )
 
 
 FILES = "attachments"
@@ -272,13 +344,18 @@ def record_message(
     return message
 
 
+def is_active(agent: Agent) -> bool:
+    """Return whether the agent may answer."""
+    return agent.status == AgentStatus.ACTIVE and agent.deleted_at is None
+
+
 def require_active(agent: Agent) -> None:
     """Check that the agent is active.
 
     Raises:
         AgentInactiveError: the agent is not active.
     """
-    if agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None:
+    if not is_active(agent):
         raise AgentInactiveError(f"The agent «{agent.name}» is not active.")
 
 

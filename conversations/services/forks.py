@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from audit.services.events import record_event
 from config.db.ids import uuid7
-from conversations.choices import ConversationStatus, MessageRole, MessageStatus
-from conversations.models import Attachment, Conversation, Message, Participant
+from conversations.choices import ChatMode, ConversationStatus, MessageRole, MessageStatus
+from conversations.models import Attachment, Conversation, Message, Participant, SessionState
 from conversations.services.conversations import BegunTurn, begin_round, build_file_metadata, count_files
 
 # Copied message columns; costs stay with the original.
@@ -40,6 +40,8 @@ COPIED_FILES = (
     "user_id",
     "metadata",
 )
+# Chat modes that apply to the fork, too; meetings stay with the original.
+COPIED_MODES = (ChatMode.SMART_ROUTER, ChatMode.SOCRATIC)
 MAX_COPIED_MESSAGES = 2000
 UNDER_WAY = (MessageStatus.PENDING, MessageStatus.AWAITING_APPROVAL)
 
@@ -184,6 +186,9 @@ def _create_fork(
         last_message_at=last.created_at if last else None,
     )
     fork.save()
+    state = SessionState.objects.filter(conversation=conversation, mode__in=COPIED_MODES).first()
+    if state is not None:
+        SessionState.objects.create(conversation=fork, mode=state.mode)
     return fork
 
 

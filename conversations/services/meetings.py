@@ -34,9 +34,13 @@ from conversations.services.conversations import (
     require_active,
 )
 from conversations.services.feedback import PROMPT_KEY
+from conversations.services.forks import COPIED_MODES
 from conversations.services.leases import Lease, advance, open_lease, release
+from conversations.signals import meeting_ended
 
 MAX_EXPERTS = 8
+# Key of the session's state: the chat mode to restore after the meeting.
+CHAT_MODE = "chat_mode"
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 
 
@@ -67,6 +71,8 @@ def open_meeting(
         raise MeetingRunningError("This conversation already has a running meeting. Wait until it ends.")
     _join(conversation, experts)
     asked = _add_message(conversation, role=MessageRole.USER, content=question, user_id=user_id)
+    if session.mode in COPIED_MODES:
+        session.state[CHAT_MODE] = session.mode
     session.mode, session.phase = ChatMode.EXPERT_GROUP, MeetingPhase.QUESTIONING
     session.state = meeting_state.initial_state(
         session.state, asked.pk, conversation.agent, experts, after=before.get("sequence", 0)
@@ -148,8 +154,11 @@ def fail_meeting(conversation_id: UUID, lease: Lease) -> None:
 def _close(session: SessionState, lease: Lease, status: str) -> None:
     release(lease)
     meeting_state.get_meeting(session.state)["status"] = status
+    # Later questions are answered as before the meeting.
+    session.mode = session.state.pop(CHAT_MODE, session.mode)
     _stream(session, StreamType.STREAM_COMPLETE, "", status=status)
     session.save()
+    meeting_ended.send(SessionState, conversation_id=session.conversation_id)
 
 
 def _begin(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Left
 from django.utils import timezone
 
@@ -179,16 +179,26 @@ def store_summary(
             "tools_used": session.tools,
             **_count_meeting_events(conversation.pk),
             **_build_columns(digest),
+            "conversation_domain": (digest.domain or _find_domain(conversation.pk, digest))[:255],
         },
     )
     return True
+
+
+def _find_domain(conversation_id: UUID, digest: ConversationSummary) -> str:
+    """Return the most frequent subject of the answers, else the first topic."""
+    rows = Message.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
+    found = (
+        rows.exclude(conversation_domain="").values_list("conversation_domain").annotate(count=Count("id"))
+    )
+    first = found.order_by("-count", "conversation_domain").first()
+    return first[0] if first else next(iter(digest.topics), "")
 
 
 def _build_columns(digest: ConversationSummary) -> dict[str, Any]:
     return {
         "summary": digest.summary,
         "model": digest.model[:100],
-        "conversation_domain": digest.domain[:255],
         "key_topics": digest.topics,
         "decisions_made": digest.decisions,
         "user_preferences": digest.preferences,

@@ -132,6 +132,7 @@ def test_no_memory_in_shared_conversations_or_without_memory(ask_agent, caller, 
 
 def test_participant_data_stays_out_of_shared_conversations(ask_agent, caller, tenant, terms):
     from conversations.runtime.context import build_context
+    from conversations.services.glossary import find_terms
 
     with caller.scope():
         agent = AgentFactory()
@@ -140,5 +141,5 @@ def test_participant_data_stays_out_of_shared_conversations(ask_agent, caller, t
         theirs = ConversationFactory(user=terms, agent=agent)
         Participant.objects.create(conversation=theirs, user_id=caller.user_id)
     with caller.scope():
-        said = build_context(agent, theirs, QUESTION, caller.user_id)
+        said = build_context(agent, theirs, find_terms(QUESTION), [], caller.user_id)
     assert lines(said) == [{"term": "siel", "means": "A gate in the dyke."}]

@@ -80,6 +80,7 @@ def get_answer(body):
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", ["conversation", "message"])
 @override_settings(ANSWER_LEASE_SECONDS=2)

@@ -13,7 +13,7 @@ from config.tenancy.scope import tenant_scope
 from conversations.meetings.runner import begin_meeting, follow_meeting, run_meeting
 from conversations.models import AnswerLease, Message, SessionState
 from conversations.runtime.turns import Caller
-from conversations.services.conversations import start_conversation
+from conversations.services.conversations import begin_turn, start_conversation
 from conversations.services.meeting_state import parse_questions, parse_tasks
 from conversations.services.meetings import MeetingRunningError, rebuild_meeting, render_event
 from conversations.tests.workers import in_background, resume_due, workers
@@ -82,7 +82,7 @@ def caller(tenant, member):
 def make_meeting(caller):
     """Return a function that creates a manager and two experts and opens a meeting."""
 
-    def make(server):
+    def make(server, **fields):
         with caller.scope():
             shared = {
                 "integration": IntegrationFactory(base_url=server.base_url),
@@ -91,7 +91,7 @@ def make_meeting(caller):
             }
             manager = AgentFactory(name="Manager", **shared)
             experts = [AgentFactory(name=name, **shared) for name in ("Ice", "Tide")]
-            conversation = start_conversation(manager, user_id=caller.user_id)
+            conversation = start_conversation(manager, user_id=caller.user_id, **fields)
             return begin_meeting(conversation.pk, question=QUESTION, experts=experts, user_id=caller.user_id)
 
     return make
@@ -143,6 +143,19 @@ def test_failed_expert_does_not_end_meeting(caller, make_meeting):
     chunks = [chunk for _, chunk in streamed(caller, question)]
     assert [chunk.get("error") for chunk in chunks[3:5]] == ["authentication", None]
     assert chunks[-1]["status"] == "completed"
+
+
+@pytest.mark.parametrize("attempts", [0, 3])
+def test_chat_mode_applies_again_after_a_meeting(caller, make_meeting, attempts):
+    with Experts() as server:
+        question = make_meeting(server, chat_mode="socratic")
+        with caller.scope():
+            AnswerLease.objects.update(attempts=attempts)
+            assert SessionState.objects.get().mode == "expert-group"
+        run_meeting(caller.tenant_id, question.pk)
+    with caller.scope():
+        begun = begin_turn(question.conversation_id, content="Why?", user_id=caller.user_id)
+        assert SessionState.objects.get().mode == begun.answer.metadata["mode"] == "socratic"
 
 
 def test_one_meeting_at_a_time(caller, make_meeting):

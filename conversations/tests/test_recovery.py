@@ -189,6 +189,7 @@ def test_interrupted_calculation_runs_again(caller, make_agent, monkeypatch):
         assert list(states) == ["failed", "completed"]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @override_settings(ANSWER_LEASE_SECONDS=2)

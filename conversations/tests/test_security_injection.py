@@ -101,6 +101,7 @@ def test_hundred_cases():
     assert len({str(document) for document in DOCUMENTS}) == 100
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("tone", TONES)
 def test_malicious_documents_have_no_effect(place, tmp_path, tone):
     caller, tenant = place

@@ -7,11 +7,12 @@ from django.db import connection
 
 from agents.models import LlmUsage
 from agents.testing import FakeOpenAI, ScriptedReply, call_tool, say
-from agents.tests.factories import AgentFactory, IntegrationFactory
+from agents.tests.factories import AgentCollectionFactory, AgentFactory, IntegrationFactory
 from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation, Message
 from conversations.runtime.journal import strip_unstorable
 from conversations.runtime.turn_results import MAX_TOKEN_COUNT
+from knowledge.models import RagQuery
 from tenants.models import IdempotencyKey
 
 URL = "/api/v1/conversations/"
@@ -67,9 +68,13 @@ def test_lone_surrogates_are_replaced():
 
 def test_unstorable_query_is_cleaned(api_client, endpoint, tenant):
     with FakeOpenAI(call_tool("search_knowledge", query="high\x00 water"), say("No.")) as server:
-        endpoint(server)
+        agent = endpoint(server)
+        with tenant_scope(tenant, actor="system:test"):
+            AgentCollectionFactory(agent=agent)
         response = ask(api_client())
     assert response.status_code == 201, response.content
+    with tenant_scope(tenant, actor="system:test"):
+        assert RagQuery.objects.get().query_text == "high water"
 
 
 def test_token_counts_are_clamped(api_client, endpoint, tenant):

@@ -94,7 +94,9 @@ class EmbeddingsView(CompatView):
         embed = self._embed_locally if is_local else self._embed_with_integration
 
         def respond() -> HttpResponse:
-            return json_response(_render(body, *embed(body.model, _to_list(body.input))))
+            vectors, tokens = embed(body.model, _to_list(body.input))
+            embeddings.meter_embeddings(self.caller(), body.model, len(vectors))
+            return json_response(_render(body, vectors, tokens))
 
         return self.idempotent_request().run_in_steps(self.scoped, EmbeddingResponse(respond))  # type: ignore[no-any-return]
 

@@ -21,6 +21,7 @@ TYPES = {
 CODES = {
     "budget_exceeded": "insufficient_quota",
     "invalid_credential": "invalid_api_key",
+    "limit_exceeded": "rate_limit_exceeded",
     "not_authenticated": "invalid_api_key",
     "rate_limited": "rate_limit_exceeded",
     "throttled": "rate_limit_exceeded",
