@@ -152,6 +152,44 @@ def _runtime(house: House, options: argparse.Namespace) -> Lines:
     return [*lines, Line("bare INSERT : message with audit", ratio, 2, "x", detail)]
 
 
+def _metering(house: House, options: argparse.Namespace) -> Lines:
+    from .metering import metered_requests
+
+    found = metered_requests(house, rounds=options.rounds, count=options.count)
+    return [_compared(f"metered : unmetered, {title}", compared, 1.05) for title, compared in found.items()]
+
+
+def _usage(house: House, options: argparse.Namespace) -> Lines:
+    from .metering import usage_sums
+
+    events = 10_000_000 if options.full else 200_000
+    found = usage_sums(house, events=events)
+    detail = f"{events} events, {found.metrics} metrics, rolled up in {found.rolling_up:.0f} s"
+    return [Line(f"usage, {title}", ms, 50, "ms", detail) for title, ms in found.milliseconds.items()]
+
+
+def _workflows(house: House, options: argparse.Namespace) -> Lines:
+    from .workflows import (
+        compare_steps,
+        compare_tenants,
+        compare_waiting,
+        find_other_tenant,
+        measure_start,
+    )
+
+    costs = compare_steps(house, rounds=options.rounds)
+    detail = f"{costs.step:.2f} : {costs.job:.2f} ms of CPU"
+    lines = [Line("step that does nothing : job", costs.ratio, 0.67, "x", detail)]
+    lines.append(Line("CPU of a start", measure_start(house, count=options.count), 15, "ms"))
+    alone, behind = compare_tenants(house, find_other_tenant(house), rounds=options.rounds)
+    detail = f"{behind:.2f} : {alone:.2f} s, behind 10,000 steps of another tenant"
+    lines.append(Line("ten steps behind others : alone", behind / alone, 2, "x", detail))
+    waiting = compare_waiting(house, count=options.count)
+    return lines + [
+        Line(f"{name} beside 100,000 waits : none", ratio, 1.2, "x") for name, ratio in waiting.items()
+    ]
+
+
 BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
     "rls": _rls,
     "list": _list,
@@ -163,6 +201,9 @@ BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
     "schema": _schema,
     "demo": _demo,
     "runtime": _runtime,
+    "metering": _metering,
+    "usage": _usage,
+    "workflows": _workflows,
 }
 
 
@@ -181,7 +222,9 @@ def main(arguments: list[str]) -> int:
         "--count", type=int, default=300, choices=range(10, 5001), metavar="N", help="per round"
     )
     parser.add_argument("--messages", type=int, default=200_000, help="of `schema`")
-    parser.add_argument("--full", action="store_true", help="two million messages in `schema`")
+    parser.add_argument(
+        "--full", action="store_true", help="two million messages in `schema`, ten million events in `usage`"
+    )
     parser.add_argument("--scale", type=float, default=5, help="of `demo`, in steps of 10,000 messages")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:

@@ -37,6 +37,8 @@ DO $$ DECLARE r record; BEGIN
 END $$;
 """
 
+FILLED = "SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND pg_relation_size(oid) > 0"
+
 
 @dataclass(frozen=True)
 class House:
@@ -199,12 +201,25 @@ def _copies(cluster: Any) -> None:
     from config.db import roles
     from config.postgres.cluster import run_sql
 
-    run_sql(cluster, "VACUUM (ANALYZE)", DATABASE)
+    vacuum(DATABASE)
     for name, script in ((PLAIN, WITHOUT_RLS + WITHOUT_AUDIT), (UNAUDITED, WITHOUT_AUDIT)):
         create = f"{roles.create_database_sql(name)} TEMPLATE {roles.quote_identifier(DATABASE)} STRATEGY file_copy"
         run_sql(cluster, create, "postgres")
         run_sql(cluster, roles.grants_sql(name) + script, name)
-        run_sql(cluster, "VACUUM (ANALYZE)", name)
+        vacuum(name)
+
+
+def vacuum(database: str) -> None:
+    """Vacuum and analyze tables that contain rows.
+
+    Autovacuum ignores the others too, such as partitions created in advance. With their statistics, plans would differ
+    from those of the product.
+    """
+    from config.postgres.cluster import default_cluster, run_sql
+
+    cluster = default_cluster()
+    tables = ", ".join(run_sql(cluster, FILLED, database).split())
+    run_sql(cluster, f"VACUUM (ANALYZE) {tables}", database, timeout=3600)
 
 
 def connection_to(login: str, database: str = DATABASE) -> dict[str, Any]:

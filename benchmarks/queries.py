@@ -8,7 +8,7 @@ from psycopg import Connection
 from config.postgres.logins import OWNER, TENANT
 from config.tenancy.managers import min_id_bound
 
-from .installation import DATABASE, PLAIN, House, connection_to
+from .installation import DATABASE, PLAIN, House, connection_to, vacuum
 from .meter import Compared, Side, backends_of, compare
 
 # Repetitions per unit of `--count`: enough to fill many ticks of the CPU clock.
@@ -65,8 +65,7 @@ def row_level_security(house: House, *, rounds: int, count: int) -> dict[str, Co
     params = messages_of(house)
     for database in (DATABASE, PLAIN):
         # Equal statistics, hence equal plans, regardless of earlier benchmarks.
-        with psycopg.connect(**connection_to(OWNER, database), autocommit=True) as owner:
-            owner.execute("ANALYZE conversations_conversation, conversations_message")
+        vacuum(database)
     with (
         psycopg.connect(**connection_to(OWNER), autocommit=True) as watcher,
         _opened(house, DATABASE, "rls on") as on,

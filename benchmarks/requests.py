@@ -39,13 +39,18 @@ def _against_bare(house: House, status: int, ask: Ask, *, rounds: int, count: in
 
 def list_messages(house: House, *, rounds: int, count: int) -> Compared:
     """Compare a list of 50 messages."""
+    return _against_bare(house, 200, ask_for_list(house), rounds=rounds, count=count)
+
+
+def ask_for_list(house: House) -> Ask:
+    """Return requests for lists of 50 messages."""
     ids, headers = house.conversation_ids, _headers(house)
 
     def ask(number: int) -> tuple[str, str, dict[str, str], None]:
         identifier = ids[number % len(ids)]
         return "GET", f"/api/v1/conversations/{identifier}/messages/?limit=50", headers, None
 
-    return _against_bare(house, 200, ask, rounds=rounds, count=count)
+    return ask
 
 
 def create_message(house: House, *, rounds: int, count: int) -> Compared:

@@ -21,6 +21,7 @@ from config.postgres.logins import OWNER
 from .baseline import INSERT
 from .installation import PLAIN, House, connection_to
 from .meter import Cost, Side, backends_of, cpu_of, measure, median_cost
+from .requests import Ask
 from .servers import Server, product, repeated
 
 PATH = "/v1/chat/completions"
@@ -40,7 +41,8 @@ class TimedModel(FakeOpenAI):
         self.sent.append(time.perf_counter())
 
 
-def _model(house: House, base_url: str, slug: str) -> None:
+def create_agent(house: House, base_url: str, slug: str) -> None:
+    """Create an agent that uses the model server at `base_url`."""
     from agents.models import Agent, Integration
     from config.tenancy.scope import tenant_scope
 
@@ -71,6 +73,12 @@ def _body(slug: str, *, stream: bool) -> bytes:
     return orjson.dumps({"model": slug, "messages": said, "stream": stream})
 
 
+def ask_for_chat(house: House, slug: str) -> Ask:
+    """Return requests to the agent `slug`."""
+    headers, body = _headers(house), _body(slug, stream=False)
+    return lambda _: ("POST", PATH, headers, body)
+
+
 @contextmanager
 def _watched() -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(**connection_to(OWNER), autocommit=True) as watcher:
@@ -84,9 +92,8 @@ def chat_call(house: House, *, rounds: int, count: int) -> Cost:
         _watched() as watcher,
         product(house, "chat") as server,
     ):
-        _model(house, model.base_url, "chat-call")
-        body = _body("chat-call", stream=False)
-        run = repeated(server, 200, lambda _: ("POST", PATH, _headers(house), body))
+        create_agent(house, model.base_url, "chat-call")
+        run = repeated(server, 200, ask_for_chat(house, "chat-call"))
         side = Side("chat", run, lambda: {"app": server.workers, "database": backends_of(watcher, "chat")})
         run(30)
         costs = [measure(side, count) for _ in range(rounds)]
@@ -98,7 +105,7 @@ def first_token_ms(house: House, *, count: int) -> list[float]:
     found = []
     reply = ScriptedReply(text=LONG_ANSWER, pace=0.05)
     with TimedModel(reply) as model, product(house, "token", WEB_THREADS="2") as server:
-        _model(house, model.base_url, "first-token")
+        create_agent(house, model.base_url, "first-token")
         for number in range(count + 5):
             stream = _Stream(server.port, _headers(house), _body("first-token", stream=True))
             stream.run()
@@ -123,7 +130,7 @@ def many_streams(house: House, *, count: int) -> Streams:
     reply = ScriptedReply(text=LONG_ANSWER, pace=0.5)
     places = {"STREAMS_PER_PROCESS": str(count), "STREAMS_PER_TENANT": str(count)}
     with FakeOpenAI(reply) as model, _watched() as watcher, product(house, "streams", **places) as server:
-        _model(house, model.base_url, "many-streams")
+        create_agent(house, model.base_url, "many-streams")
         body = _body("many-streams", stream=True)
         _Stream(server.port, _headers(house), body).run()
         alone = _Stream(server.port, _headers(house), body)

@@ -16,7 +16,7 @@ import psycopg
 
 from config.postgres.logins import OWNER, TENANT
 
-from .installation import DATABASE, House, connection_to, manage
+from .installation import DATABASE, House, connection_to, manage, vacuum
 from .meter import Compared, Side, backends_of, compare, cpu_of
 from .queries import open_session
 
@@ -64,11 +64,6 @@ CREATE TABLE {bare} (LIKE conversations_message INCLUDING DEFAULTS INCLUDING GEN
 INSERT INTO {bare} ({columns}) SELECT {columns} FROM conversations_message ORDER BY id;
 GRANT SELECT ON {bare} TO conclave_app;
 """
-
-FILLED = (
-    "SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'conversations_message'::regclass"
-    " AND pg_relation_size(inhrelid) > 0"
-)
 
 
 def migrate_seconds(house: House) -> tuple[float, float]:
@@ -124,10 +119,7 @@ def fill(messages: int) -> int:
         bare=BARE,
     )
     run_sql(cluster, script, DATABASE, timeout=3600)
-    # Not the partitions created in advance: autovacuum ignores empty tables too.
-    filled = run_sql(cluster, FILLED, DATABASE).split()
-    tables = ", ".join([*filled, BARE, "conversations_conversation"])
-    run_sql(cluster, f"VACUUM (ANALYZE) {tables}", DATABASE, timeout=3600)
+    vacuum(DATABASE)
     return int(run_sql(cluster, f"SELECT count(*) FROM {BARE}", DATABASE))
 
 
@@ -141,7 +133,7 @@ def _asked() -> list[dict[str, Any]]:
     """Return messages of a medium-sized tenant with their conversations."""
     from config.tenancy.managers import max_id_bound, min_id_bound
 
-    newest = UUID(int=max_id_bound().int)
+    newest = max_id_bound()
     with psycopg.connect(**connection_to(OWNER)) as owner:
         rows = owner.execute(
             "SELECT tenant_id, id, conversation_id FROM conversations_message"

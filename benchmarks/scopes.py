@@ -11,7 +11,7 @@ import psycopg
 
 from config.postgres.logins import OWNER, TENANT
 
-from .installation import DATABASE, House, connection_to
+from .installation import DATABASE, House, connection_to, vacuum
 from .meter import Compared, Side, backends_of, compare
 from .queries import STATEMENTS, messages_of
 
@@ -54,7 +54,7 @@ def make_copies() -> None:
         create = f"{roles.create_database_sql(name)} TEMPLATE {roles.quote_identifier(DATABASE)} STRATEGY file_copy"
         run_sql(cluster, create, "postgres")
         run_sql(cluster, roles.grants_sql(name) + script, name)
-        run_sql(cluster, "VACUUM (ANALYZE)", name)
+        vacuum(name)
 
 
 def proved_scopes(house: House, *, rounds: int, count: int) -> dict[str, Compared]:

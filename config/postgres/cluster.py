@@ -37,6 +37,7 @@ from config.postgres.binaries import (
     write_file,
 )
 from config.postgres.logins import TEST
+from config.postgres.tuning import tuning_lines
 
 SUPERUSER = "postgres"
 PORT = 5432  # part of the socket's file name only
@@ -277,8 +278,7 @@ listen_addresses = ''
 unix_socket_directories = '{socket}'
 unix_socket_permissions = 0700
 port = {port}
-max_connections = 100
-shared_buffers = '128MB'
+{tuning}
 password_encryption = 'scram-sha-256'
 fsync = on
 full_page_writes = on
@@ -338,7 +338,11 @@ def _configure(cluster: Cluster) -> None:
     files = {
         "pg_hba.conf": HBA.format(superuser=SUPERUSER, logins=",".join((*roles.LOGINS, TEST))),
         "pg_ident.conf": f"conclave  {user}  {SUPERUSER}\n",
-        "conclave.conf": CONFIGURATION.format(socket=str(cluster.socket_dir).replace("'", "''"), port=PORT),
+        "conclave.conf": CONFIGURATION.format(
+            socket=str(cluster.socket_dir).replace("'", "''"),
+            port=PORT,
+            tuning=tuning_lines(Path(binary_path("postgres")).parent.parent),
+        ),
     }
     for name, text in files.items():
         write_file(cluster.data / name, text)

@@ -106,6 +106,7 @@ def test_a_killed_postmaster_is_recovered_with_all_data_and_no_orphan(mortal):
     assert remembered(mortal) == ["acknowledged"]
 
 
+@pytest.mark.unmeasured
 def test_kill_of_every_process_five_times_loses_no_acknowledged_row(mortal):
     for number in range(5):
         ensure_running(mortal)
@@ -116,6 +117,7 @@ def test_kill_of_every_process_five_times_loses_no_acknowledged_row(mortal):
     assert remembered(mortal) == [f"row {number}" for number in range(5)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["postmaster", "backend", "everything"])
 def test_no_acknowledged_row_is_lost_by_kills_under_load(mortal, victim):
