@@ -77,7 +77,7 @@ def restrict_database(name: str) -> None:
             owner.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(database, grantee))
 
 
-def wait_until_closed(seconds: float = 30) -> None:
+def wait_until_closed(seconds: float = 120) -> None:
     """Wait until no older transaction overlaps those of the audit log.
 
     A seal covers only such rows. Tests on other databases of the cluster share its transaction ids.
@@ -94,9 +94,37 @@ def wait_until_closed(seconds: float = 30) -> None:
     raise TimeoutError("another transaction of the cluster is still open")
 
 
+# The locks wait for transactions of other threads: a DELETE would not see their rows.
+DELETE_ROWS = """
+SET session_replication_role = replica;
+DO $$
+DECLARE
+  filled regclass[] := ARRAY(
+    SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+      AND relname NOT IN ({preserved}) AND pg_relation_size(oid) > 0 ORDER BY oid);
+  each regclass;
+BEGIN
+  FOREACH each IN ARRAY filled LOOP EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', each); END LOOP;
+  FOREACH each IN ARRAY filled LOOP EXECUTE format('DELETE FROM %s', each); END LOOP;
+END $$;
+"""
+
+
 def empty_tables() -> None:
-    """Truncate all tables as the owner, with the append-only triggers disabled."""
+    """Delete the rows of all tables.
+
+    The superuser deletes the few rows in a fraction of the time that truncating every table takes. Elsewhere the owner
+    truncates the tables, with the append-only triggers disabled.
+    """
     connection.close()
+    if has_superuser():
+        preserved = ", ".join(f"'{name}'" for name in sorted(PRESERVED_TABLES))
+        as_superuser(DELETE_ROWS.format(preserved=preserved))
+    else:
+        _truncate_tables()
+
+
+def _truncate_tables() -> None:
     with connect(OWNER) as owner, owner.transaction():
         rows = owner.execute(
             "SELECT relname, pg_get_userbyid(relowner) FROM pg_class"

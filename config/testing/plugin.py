@@ -5,6 +5,7 @@ pytest-django, so that its fixtures override those of pytest-django.
 """
 
 import os
+from collections.abc import Generator
 
 import pytest
 
@@ -41,14 +42,29 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slow tests first, the fuzzing before them, so that no process waits for a long test at the end.
+    """Run the slow tests first, so that no process waits for a long test at the end.
 
     Beside other processes, tests of the load are left out.
     """
+    from config.testing.scheduling import spread
+
     alone = "PYTEST_XDIST_WORKER" not in os.environ
     items[:] = [item for item in items if alone or not item.get_closest_marker("load")]
 
-    def rank(item: pytest.Item) -> int:
-        return 0 if "schemathesis" in item.nodeid else 1 if item.get_closest_marker("slow") else 2
+    def weigh(item: pytest.Item) -> int:
+        # The fuzzing takes as long as several other modules.
+        return 16 if "schemathesis" in item.nodeid else 1 if item.get_closest_marker("slow") else 0
 
-    items.sort(key=rank)
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = spread(items, processes, weigh=weigh, module=lambda item: item.nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave the programs of tests that repeat covered code out of the measurement of coverage."""
+    from config.testing.coverage import pause_coverage
+
+    if item.get_closest_marker("unmeasured"):
+        with pause_coverage():
+            return (yield)
+    return (yield)

@@ -21,8 +21,6 @@ from config.testing.processes import free_port, list_web_workers, terminate_afte
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS = 60
-# Environment of a server whose coverage is not measured, which would slow it down by half.
-UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
 
 
 def build_environment(**changes: str) -> dict[str, str]:

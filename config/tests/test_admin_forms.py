@@ -268,5 +268,5 @@ def test_the_overview_takes_few_queries(member, admin_client, django_assert_max_
     with inside(member):
         AgentFactory.create_batch(3)
     admin_client.get("/console/")
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(23):
         admin_client.get("/console/")

@@ -27,6 +27,7 @@ SINGLE = {
     "accounts.usersettings",
     "accounts.workprofile",
     "tenants.tenant",
+    "workflows.workflowgate",
 }
 # Some platform rows are visible to all tenants.
 HIDDEN = [each for each in VISIBLE if each.model.row_security.get("read") not in ("true", "is_public")]

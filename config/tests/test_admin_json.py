@@ -25,7 +25,7 @@ def workflow_form(**fields):
     [
         (
             {"definition": '{"steps": [{"id": "a", "kind": "agent"}]}'},
-            {"definition": ["steps.0.agent: This field is required for agent steps."]},
+            {"definition": ["steps.0.agent: Field required."]},
         ),
         (
             {"retry_config": '{"attempts": 99}'},

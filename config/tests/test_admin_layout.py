@@ -58,6 +58,11 @@ RAW_IDS = {
     "conversations.message": {"reply_to_id", "replaces_id"},
     "conversations.streamevent": {"answer_id"},
     "knowledge.ragquery": {"conversation_id"},
+    # The event may have expired, and the tenant is deleted.
+    "tenants.webhookdelivery": {"event_id"},
+    "tenants.tenantdeletion": {"deleted_tenant_id"},
+    # The purchase is deleted with its buyer.
+    "agents.ledgerentry": {"purchase_id"},
     # Ids of external systems.
     "workflows.agenttask": {"flow_id"},
     "workflows.asset": {"import_session_id"},

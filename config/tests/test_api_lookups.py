@@ -16,10 +16,12 @@ AGENTS, ASSETS, TASKS = "/api/v1/agents/", "/api/v1/assets/", "/api/v1/tasks/"
 LONG = (models.TextField, models.JSONField, models.BinaryField)
 UNFILTERED = {"id", "created_at"}
 PRIVATE = "a conversation is shown to its people alone, by its own address"
+ASKED = "an approval is shown by its own address to those whom it asks"
 DERIVED = "a vector, derived from the row itself, of no use to clients"
 UNEXPANDED = {
     ("calendar-events", "semantic_embedding"): DERIVED,
     ("tasks", "semantic_embedding"): DERIVED,
+    **{(f"approval-{rows}", "approval"): ASKED for rows in ("assignees", "decisions", "links")},
     ("conversations", "forked_from"): PRIVATE,
     ("session-states", "conversation"): PRIVATE,
     ("session-summaries", "conversation"): PRIVATE,

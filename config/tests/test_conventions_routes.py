@@ -8,6 +8,7 @@ from config.tests.resources import ROUTES, VIEWSETS
 
 MODELS = project_models()
 NO_ROUTE = {
+    "accounts.PlatformKey": "the platform's: manage.py platform_key",
     "accounts.TwoFactorAuth": "one's own is the single resource /me/two-factor/",
     "accounts.User": "people are read through members, and oneself through /me/",
     "accounts.UserProfile": "one's own is the single resource /me/profile/",
@@ -30,9 +31,16 @@ NO_ROUTE = {
     "knowledge.TermRelation": "part of the term",
     "tenants.IdempotencyKey": "what the API remembers of itself",
     "tenants.Tenant": "one's own is the single resource /tenant/",
+    "tenants.TenantDeletion": "the platform's: /tenants/{id}/deletion/ for platform API keys",
     "tenants.TenantKey": "wrapped keys never leave the database",
     "workflows.AssetEmbedding": "derived from assets, of no use to clients",
+    "workflows.MapItem": "read through the run",
+    "workflows.MapRange": "progress of a step",
+    "workflows.MapState": "progress of a step",
     "workflows.WorkflowAgent": "part of the workflow",
+    "workflows.WorkflowEvent": "read through the run",
+    "workflows.WorkflowGate": "a lock of the engine",
+    "workflows.WorkflowLane": "a place of the engine; the steps show what runs",
 }
 NO_ADMIN: dict[str, str] = {}
 

@@ -188,6 +188,7 @@ def strike(installation, load, kind):
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 def test_no_acknowledged_write_is_lost(installation):
     report = []
@@ -210,6 +211,7 @@ def test_no_acknowledged_write_is_lost(installation):
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 def test_a_server_that_acknowledges_too_early_loses_writes(installation):
     installation.sql(ACKNOWLEDGE_TOO_EARLY)

@@ -1,6 +1,7 @@
 """Jobs are deferred in the current transaction and isolated by tenant."""
 
 import asyncio
+import re
 
 import pytest
 from django.db import ProgrammingError, connection, transaction
@@ -11,6 +12,7 @@ from config import tasks
 from config.jobs import QueueConnector
 from config.tenancy.scope import tenant_scope
 from config.testing.database import connection_parameters
+from config.testing.web_server import BASE_DIR
 
 JOB = "conversations.tasks.resume_due_work"
 
@@ -23,6 +25,13 @@ def job_ids():
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM procrastinate_jobs")
         return {row[0] for row in cursor.fetchall()}
+
+
+def test_every_periodic_job_is_documented():
+    page = (BASE_DIR / "docs/reference/commands.md").read_text()
+    documented = set(re.findall(r"^\| `(\w+)` \| (?:every|hourly|daily)", page, re.MULTILINE))
+    jobs = {job.task.name.rpartition(".")[2] for job in app.periodic_registry.periodic_tasks.values()}
+    assert documented == jobs
 
 
 def test_tenant_sees_only_its_jobs(tenant, other_tenant, member):
@@ -69,6 +78,29 @@ def test_a_periodic_job_that_still_waits_does_not_end_the_worker(transactional_d
 
     with pytest.raises(AlreadyEnqueued):
         asyncio.run(defer_twice())
+
+
+def test_a_dead_job_whose_successor_waits_does_not_stop_the_retry_of_others(
+    transactional_db, second_connection
+):
+    connector = QueueConnector(kwargs=connection_parameters("conclave_worker"))
+    owner = second_connection("conclave_owner")
+    insert = (
+        "INSERT INTO procrastinate_jobs (task_name, queue_name, args, status, lock, queueing_lock)"
+        " VALUES (%s, 'default', '{}', %s, %s, %s)"
+    )
+    rows = (("dead", "doing", "a", "a"), ("successor", "todo", "a", "a"), ("other", "doing", None, "b"))
+    for row in rows:
+        owner.execute(insert, row)
+
+    async def retry():
+        with app.replace_connector(connector) as worker:
+            async with worker.open_async():
+                await tasks.retry_stalled_jobs(timestamp=0)
+
+    asyncio.run(retry())
+    found = owner.execute("SELECT task_name, status::text FROM procrastinate_jobs ORDER BY id").fetchall()
+    assert found == [("dead", "failed"), ("successor", "todo"), ("other", "todo")]
 
 
 def test_every_periodic_job_has_a_queueing_lock_and_no_lock():

@@ -41,6 +41,8 @@ LINEAR = [
     "config.api.prepared_queries:inline_constants",
     "config.encryption.keyring:KEK_ID",
     "config.encryption.keyring:keks",
+    "config.http.requests:HEADER_NAME",
+    "config.http.requests:HEADER_VALUE",
     "config.middleware:REQUEST_ID_PATTERN",
     "config.middleware:ZERO_WEIGHT",
     "config.observability.masking:NUMBERS",
@@ -53,6 +55,7 @@ LINEAR = [
     "conversations.runtime.citations:PARTIAL_MARKER",
     "conversations.runtime.citations:REMOVED_MARKER",
     "conversations.runtime.mcp_tools:INVALID_NAME_CHARACTERS",
+    "conversations.runtime.query_rewriting:LIST_MARKER",
     "conversations.services.export:_MARKUP",
     "conversations.services.export:_RUN",
     "conversations.services.extractive_summary:_DECISION",
@@ -81,9 +84,21 @@ LINEAR = [
     "knowledge.stemming:_WORD",
     "tenants.models.plans:CURRENCY",
     "tenants.models.regions:COUNTRY",
+    "tenants.models.tenant:PAYOUT_ACCOUNT",
     "tenants.models.tenant:SLUG",
+    "workflows.language.documents:ESCAPED",
+    "workflows.language.documents:INTEGER",
+    "workflows.language.documents:NUMBER",
+    "workflows.language.documents:UNSTORABLE",
+    "workflows.language.expressions:ABSENT",
+    "workflows.language.expressions:CODES",
+    "workflows.language.expressions:CONTAINER",
+    "workflows.language.expressions:MIXED",
+    "workflows.language.expressions:PLACE",
+    "workflows.language.schema_types:NAME",
+    "workflows.language.upgrades:_set_id",
+    "workflows.language.values:DURATION",
     "workflows.models.assets:MAC_ADDRESS",
-    "workflows.schemas:CRON",
 ]
 # Characters of the input, where the caller bounds it.
 BOUNDED = {
@@ -94,6 +109,7 @@ BOUNDED = {
     "knowledge.parsing.code:_SQL": 500,
     "knowledge.parsing.web:_CHARSET": 4_096,
     "knowledge.sentences:_LAST_WORD": 40,
+    "workflows.language.tokens:TOKEN": 2_000,
 }
 # Functions that return the patterns which the source builds at run time, with the method that it calls.
 BUILT = {
@@ -109,6 +125,10 @@ METHODS = dict.fromkeys(
     (f"knowledge.enrichment:{name}" for name in ("_TABLE", "_CODE", "_ITEM")), "match"
 ) | (dict.fromkeys((f"knowledge.parsing.code:{name}" for name in ("_ARROW", "_DEFINITION", "_SQL")), "match"))
 RECURSIVE = {
+    "agents.services.payloads:_cut": "follows what `mask_value` or the parser of a request bounds",
+    "tenants.services.deletion:_delete_files": "folders of our own storage",
+    "tenants.services.export:_list_files": "folders of our own storage",
+    "tenants.services.usage:_split_span": "once for each interval: month, day, hour",
     "agents.runtime.builtin_tools:_evaluate": "expressions have a maximum length",
     "agents.runtime.mcp_client:_parts": "exception groups of our own tasks",
     "agents.runtime.prices:_listed_price": "calls the library's function of the same name",
@@ -142,6 +162,24 @@ RECURSIVE = {
     "knowledge.parsing.slides:_texts": "in the parser's process, which reports a RecursionError",
     "knowledge.services.learning:flatten_text": "follows stored JSON, whose depth the API bounds",
     "knowledge.services.transfer:_clean_json": "RecursionError becomes a TransferError",
+    "workflows.language.checks:_Checker._check_step": "once for the steps of a map, which contain none",
+    "workflows.language.checks:_Checker._check_templates": "follows parsed JSON, whose parsers bound the depth",
+    "workflows.language.documents:_Builder._build": "stops at MAX_DEPTH",
+    "workflows.language.documents:_Builder._build_list": "stops at MAX_DEPTH",
+    "workflows.language.documents:_Builder._build_mapping": "stops at MAX_DEPTH",
+    "workflows.language.expressions:_Result._convert": "follows stored JSON and expressions of at most 32 levels",
+    "workflows.language.expressions:_Result.convert": "follows stored JSON and expressions of at most 32 levels",
+    "workflows.language.expressions:_parse_type": "types of a JSON Schema, whose parsers bound the depth",
+    "workflows.language.expressions:find_expressions": "follows parsed JSON, whose parsers bound the depth",
+    "workflows.language.expressions:resolve": "follows parsed JSON, whose parsers bound the depth",
+    "workflows.language.language_schema:_remove_titles": "the schema of the language",
+    "workflows.language.schema_types:_get_type": "follows parsed JSON, whose parsers bound the depth",
+    "workflows.language.schema_types:describe_schema": "stops at MAX_DEPTH",
+    "workflows.services.publishing:_set_member": "the path of a step's member",
+    "workflows.services.version_diff:_compare": "follows stored JSON, whose depth the API bounds",
+    "workflows.services.version_diff:_compare_members": "follows stored JSON, whose depth the API bounds",
+    "workflows.services.runs:cancel_children": "runs start each other at most MAX_DEPTH deep",
+    "workflows.services.runs:end_run": "runs start each other at most MAX_DEPTH deep",
 }
 
 

@@ -24,10 +24,10 @@ from config.settings.base import database_for
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from config.testing.pgbouncer import POOL_SIZE, run_pgbouncer
-from config.testing.web_server import UNMEASURED, run_web_server
+from config.testing.web_server import run_web_server
 from tenants.tests.factories import TenantFactory
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured, pytest.mark.django_db(transaction=True)]
 TENANTS, AGENTS_EACH, THREADS, BACK_SECONDS = 20, 5, 24, 60
 REQUESTS, REQUESTS_OF_POLICIES, REQUESTS_OF_CONTROL = 3_000, 1_500, 1_000
 # granian exits if a worker dies twice within 5.5 seconds.
@@ -201,7 +201,7 @@ def run(settings, customers, requests, log, disturb=None):
     with (
         log.open("wb") as stream,
         run_pgbouncer() as pooler,
-        run_web_server(stream, DJANGO_SETTINGS_MODULE=settings, **UNMEASURED, **pooler.variables) as server,
+        run_web_server(stream, DJANGO_SETTINGS_MODULE=settings, **pooler.variables) as server,
     ):
         return drive(server, customers, requests, (lambda: disturb(server)) if disturb else None)
 

@@ -19,7 +19,7 @@ from accounts.tests.factories import ApiKeyFactory
 from config.tenancy.scope import tenant_scope
 from config.testing.factories import factory_for, project_models
 from config.testing.fixtures import add_member
-from config.testing.web_server import BASE_DIR, UNMEASURED, build_environment, run_web_server
+from config.testing.web_server import BASE_DIR, build_environment, run_web_server
 from tenants.tests.factories import TenantFactory
 
 ROWS = 8
@@ -39,6 +39,10 @@ NEVER_ACCEPTED = {
     "PUT /api/v1/mcp-server-configs/{id}/": "takes what its server's own schema asks for",
     "POST /api/v1/platform-credentials/": "takes secrets, which no row shows",
     "POST /api/v1/template-purchases/{id}/settle/": "takes a purchase that is not settled yet",
+    "GET /api/v1/llm-usage/{id}/payloads/": "takes a call whose messages the organisation stores",
+    "POST /api/v1/workflow-executions/{id}/redrive/": "takes a run that failed",
+    "POST /api/v1/workflows/import/": "takes a document of the language, which the schema here leaves out",
+    "POST /api/v1/workflows/{id}/publish/": "takes a definition of the language, which the schema here leaves out",
     "GET /api/v1/conversations/{id}/meeting/": "takes a conversation with a meeting",
     "GET /api/v1/conversations/{conversation_id}/attachments/{id}/content/": "takes a file that was brought",
     "DELETE /api/v1/conversations/{conversation_id}/attachments/{id}/": "takes a file that no message has",
@@ -58,7 +62,7 @@ OPTIONS = (
     " --continue-on-failure --request-timeout=60 --suppress-health-check=all --no-color --report-json-path=report.json"
 )
 # Other tests cover the same views.
-UNLIMITED = {"API_DEFAULT_RATE": "10000000", **UNMEASURED}
+UNLIMITED = {"API_DEFAULT_RATE": "10000000"}
 # PUT and PATCH accept what POST accepts, whose schema is covered: they are fuzzed only, starting from existing rows.
 CONFIGURATION = """hooks = "config.tests.fuzzing"
 [headers]
@@ -106,9 +110,9 @@ class RowLister:
         self.session.headers["Authorization"] = f"Bearer {key.secret}"
 
     def document(self):
-        """Return the document without `/v1`, which official clients test."""
+        """Return the document without `/v1`, which official clients test, and the routes of platform keys."""
         found = self.session.get(f"{self.url}/api/v1/openapi.json", timeout=120).json()
-        found["paths"] = {path: each for path, each in found["paths"].items() if path.startswith("/api/")}
+        found["paths"] = {path: each for path, each in found["paths"].items() if is_fuzzed(path)}
         return found
 
     def ids(self, path, name="id"):
@@ -156,6 +160,10 @@ class RowLister:
         return {"kept": self.key.kept, "places": places, "references": references, "bodies": bodies}
 
 
+def is_fuzzed(path):
+    return path.startswith("/api/") and not path.startswith("/api/v1/tenants/")
+
+
 def fields_of(document, operation):
     """Return the field names of a request body."""
     content = operation.get("requestBody", {}).get("content", {})
@@ -163,6 +171,20 @@ def fields_of(document, operation):
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return list(schema.get("properties", {}))
+
+
+def simplify(document):
+    """Leave out what takes too long: definitions with many kinds of steps, and waiting for runs."""
+    document["components"]["schemas"]["WorkflowDefinition"] = {"type": "object"}
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            operation["parameters"] = [
+                each
+                for each in operation.get("parameters", ())
+                if each["name"] != "wait" or "/workflows/" not in path
+            ]
+    del document["paths"]["/api/v1/workflow-executions/{id}/events/stream/"]
+    sample_parameters(document)
 
 
 def family_of(name):
@@ -240,10 +262,11 @@ def call_names_numbers(document):
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 def test_the_api_keeps_to_its_document_and_a_wrong_one_is_noticed(key, tmp_path):
     with (tmp_path / "log").open("wb") as log, run_web_server(log, **UNLIMITED) as server:
         check_a_wrong_document(server, key, tmp_path)
-        code, said, report = run_schemathesis(server.url, key, tmp_path, change=sample_parameters)
+        code, said, report = run_schemathesis(server.url, key, tmp_path, change=simplify)
     print(report["test_cases"])
     assert code == 0, said
     assert report["operations"]["tested"] == report["operations"]["total"] > 80

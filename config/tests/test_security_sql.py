@@ -35,7 +35,9 @@ def test_no_trigger_function_is_everybodys(app):
         " AND has_function_privilege('conclave_app', oid, 'EXECUTE') ORDER BY 1"
     ).fetchall()
     known = [
+        "agents_commission",
         "conclave_calendars",
+        "conclave_current_engagement",
         "conclave_current_tenant",
         "conclave_current_user",
         "conclave_hit",

@@ -19,6 +19,8 @@ GROWING = {"django_migrations", "django_session", "django_content_type", "auth_p
 SPELLING = re.compile(
     r"::(character varying|text|numeric|double precision|integer|jsonb|bpchar)(\[\])?|[()\s]"
 )
+
+pytestmark = pytest.mark.unmeasured
 PARTITION = re.compile(r"_p\d{8}")
 CATALOG = """
 SELECT 'column', table_name || '.' || column_name, data_type || coalesce(column_default, '') || is_nullable
