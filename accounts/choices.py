@@ -15,6 +15,7 @@ class MemberRole(TextChoices):
     ANALYST = "analyst"
     USER = "user"
     VIEWER = "viewer"
+    GUEST = "guest"
 
 
 class MemberStatus(TextChoices):
@@ -43,6 +44,14 @@ class ApiKeyStatus(TextChoices):
     EXPIRED = "expired"
 
 
+class PlatformScope(TextChoices):
+    """Scopes of platform API keys."""
+
+    READ = "tenants:read"
+    WRITE = "tenants:write", "tenants:write: create, suspend and resume tenants"
+    DELETE = "tenants:delete", "tenants:delete: delete suspended tenants"
+
+
 class ContactMethod(TextChoices):
     EMAIL = "email"
     PHONE = "phone"
@@ -54,6 +63,14 @@ class Theme(TextChoices):
     DARK = "dark"
     LIGHT = "light"
     SYSTEM = "system"
+
+
+class WebSearchChoice(TextChoices):
+    """Web search service of a user."""
+
+    TAVILY = "tavily"
+    SERPAPI = "serpapi", "SerpApi"
+    DISABLED = "disabled"
 
 
 class ModelPurpose(TextChoices):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError as ModelError
+from django.utils.translation import get_supported_language_variant
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
 from config.db import json_schema
@@ -182,3 +183,15 @@ def validate_timezone(value: str) -> None:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
         raise ModelError("Unknown time zone.", code="invalid_timezone") from None
+
+
+def validate_language(value: str) -> None:
+    """Require the code of a language that Django knows.
+
+    Raises:
+        django.core.exceptions.ValidationError: The language is unknown.
+    """
+    try:
+        get_supported_language_variant(value)
+    except LookupError:
+        raise ModelError("Unknown language. Use a code such as en or de.", code="invalid_language") from None

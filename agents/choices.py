@@ -36,8 +36,19 @@ class BuiltinTool(TextChoices):
     CALCULATOR = "calculator", "Calculator"
     CURRENT_TIME = "current_time", "Current time"
     HTTP_FETCH = "http_fetch", "Fetch a public web page"
+    WEB_SEARCH = "web_search", "Search the web"
 
 
+class WorkflowTool(TextChoices):
+    """Built-in tools of agents for workflows."""
+
+    LIST_WORKFLOWS = "list_workflows", "List the workflows that can be started"
+    START_WORKFLOW = "start_workflow", "Start a workflow"
+    READ_WORKFLOW_RUN = "read_workflow_run", "Read the state and output of a run of a workflow"
+
+
+BUILTIN_TOOLS = (*BuiltinTool.values, *WorkflowTool.values)
+MCP_PREFIX = "mcp:"
 # All tools of a registered server (`mcp:<slug>`), or one of them (`mcp:<slug>/<tool>`).
 MCP_TOOL = re.compile(r"mcp:[a-zA-Z0-9_-]{1,100}(/[A-Za-z0-9_.\-/]{1,128})?")
 
@@ -51,8 +62,8 @@ def validate_tools(value: Any) -> None:
     if not isinstance(value, list):
         raise ValidationError("Must be a list of tool names.")
     for place, name in enumerate(value):
-        if not isinstance(name, str) or not (name in BuiltinTool.values or MCP_TOOL.fullmatch(name)):
-            known = ", ".join(BuiltinTool.values)
+        if not isinstance(name, str) or not (name in BUILTIN_TOOLS or MCP_TOOL.fullmatch(name)):
+            known = ", ".join(BUILTIN_TOOLS)
             raise ValidationError(f"[{place}]: must be one of {known}, mcp:<server> or mcp:<server>/<tool>.")
     if len(set(value)) < len(value):
         raise ValidationError("Tool names must be unique.")
@@ -71,7 +82,13 @@ class WebSearchProvider(TextChoices):
     SERPAPI = "serpapi", "SerpApi (web search)"
 
 
-INTEGRATION_PLATFORMS = [*Provider.choices, *WebSearchProvider.choices]
+# Account at any HTTP service, used by `http` steps of workflows.
+HTTP_SERVICE = "http"
+INTEGRATION_PLATFORMS = [
+    *Provider.choices,
+    *WebSearchProvider.choices,
+    (HTTP_SERVICE, "HTTP service (workflows)"),
+]
 
 
 class RunStatus(TextChoices):
@@ -80,8 +97,18 @@ class RunStatus(TextChoices):
     CANCELLED = "cancelled"
 
 
+class UsageFeature(TextChoices):
+    """Purpose of a call to a model."""
+
+    CONVERSATION = "conversation"
+    MEETING = "meeting"
+    COMPLETION = "completion", "Request to /v1"
+    EMBEDDINGS = "embeddings"
+    SUMMARY = "summary", "Summary of a session"
+
+
 class RunTexts(TextChoices):
-    """How an organisation stores the prompts and responses of agent runs."""
+    """How an organisation stores prompts, responses and the payloads of model calls."""
 
     MASKED = "masked", "Without secrets and personal data"
     FULL = "full"
@@ -92,6 +119,22 @@ class PaymentStatus(TextChoices):
     PENDING = "pending"
     COMPLETED = "completed"
     REFUNDED = "refunded"
+
+
+class LedgerEntryKind(TextChoices):
+    SALE = "sale"
+    REFUND = "refund"
+
+
+class PayoutStatus(TextChoices):
+    PENDING = "pending"
+    PAID = "paid"
+    FAILED = "failed", "Refused by the payment provider"
+
+
+class PayoutMethod(TextChoices):
+    MANUAL = "manual", "By hand"
+    STRIPE = "stripe", "Stripe Connect"
 
 
 class AdapterType(TextChoices):

@@ -1,6 +1,7 @@
 """Background jobs of the agents app."""
 
 import logging
+from datetime import UTC, datetime
 from uuid import UUID
 
 from procrastinate.contrib.django import app
@@ -65,6 +66,26 @@ def refund_template_purchase(purchase_id: str) -> None:
 
 @app.task
 @job
+def send_payout(payout_id: str) -> None:
+    """Pay a payout by its payment provider."""
+    from agents.runtime.payouts import send_payout as send
+
+    send(UUID(payout_id))
+
+
+@app.periodic(cron="17 5 * * *")
+@app.task(queueing_lock="run_payouts")
+@job
+def run_payouts(timestamp: int) -> None:
+    """Create the payouts of the previous month, and pay those that are not paid yet."""
+    from agents.runtime.payouts import run_payouts as run
+    from agents.services.payouts import get_previous_month
+
+    run(get_previous_month(datetime.fromtimestamp(timestamp, UTC)))
+
+
+@app.task
+@job
 def check_integration(tenant_id: str, integration_id: str, actor: str) -> None:
     """Check the connection of a provider account and record the result."""
     from agents.runtime.connection_check import check_connection
@@ -76,7 +97,20 @@ def check_integration(tenant_id: str, integration_id: str, actor: str) -> None:
 @app.task(queueing_lock="expire_run_texts")
 @job
 def expire_run_texts(timestamp: int) -> None:
-    """Erase the texts of agent runs that organisations no longer keep."""
+    """Erase the texts of agent runs and payloads of model calls that organisations no longer keep."""
+    from agents.services.payloads import expire_payloads
     from agents.services.runs import expire_run_texts as expire
 
     expire()
+    expire_payloads()
+
+
+@app.periodic(cron="13 * * * *")
+@app.task(queueing_lock="check_platforms")
+@job
+def check_platforms(timestamp: int) -> None:
+    """Mark expired platform credentials, and check the health of platform adapters."""
+    from agents.services.platforms import check_adapters, expire_credentials
+
+    expire_credentials()
+    check_adapters()

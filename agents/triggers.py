@@ -1,4 +1,6 @@
-"""Triggers that keep published versions and the purchase ledger immutable."""
+"""Triggers that keep published versions and purchases immutable, and meter the usage of agents."""
+
+from tenants.triggers import create_meter, drop_meter
 
 # Deleting the publisher clears `created_by_id`; everything else is immutable.
 VERSIONS = """
@@ -83,3 +85,15 @@ PROMPT_VERSIONS = """
 INSERT INTO agents_promptversion (tenant_id, user_id, prompt_id, version, prompt_text, note)
 SELECT tenant_id, user_id, id, version, prompt_text, '' FROM agents_systemprompt;
 """
+
+METERS = create_meter(
+    "agents_llmusage",
+    "tenant_id, metric_type, quantity, events, completion_tokens, cost, occurred_at, user_id, agent_id, model, service",
+    "SELECT tenant_id, 'tokens', total_tokens, 1, completion_tokens, total_cost, created_at, user_id, agent_id, model,"
+    " provider FROM new_rows",
+) + create_meter(
+    "agents_agentrun",
+    "tenant_id, metric_type, quantity, events, occurred_at, user_id, agent_id",
+    "SELECT tenant_id, 'agent_executions', 1, 1, created_at, user_id, agent_id FROM new_rows",
+)
+METERS_DROP = drop_meter("agents_llmusage") + drop_meter("agents_agentrun")

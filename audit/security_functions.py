@@ -100,6 +100,7 @@ DROP FUNCTION conclave_store_security_event(jsonb, jsonb, uuid[]);
 """
 
 
+# Actions of platform API keys are recorded by `tenants.signals.platform_action`.
 def audited_events_sql() -> str:
     """Return SQL of the trigger that records the audit log's rows of `AUDITED` as security events."""
     rules = {name: RULES[event_type].as_json(event_type) for name, event_type in AUDITED.items()}
@@ -122,7 +123,8 @@ BEGIN
 END $$;
 SET LOCAL ROLE conclave_audit;
 CREATE TRIGGER audit_auditlog_security AFTER INSERT ON audit_auditlog FOR EACH ROW WHEN (
-  (NEW.action IN ({names}) OR NEW.resource_type IN ({names})) AND NEW.actor NOT LIKE 'system:%')
+  (NEW.action IN ({names}) OR NEW.resource_type IN ({names})) AND NEW.action <> 'platform.scope_opened'
+  AND NEW.actor NOT LIKE 'system:%' AND NEW.actor NOT LIKE 'platform-key:%')
   EXECUTE FUNCTION conclave_audited_security_event();
 SET LOCAL ROLE NONE;
 REVOKE ALL ON FUNCTION conclave_audited_security_event() FROM PUBLIC;
@@ -134,4 +136,29 @@ SET LOCAL ROLE conclave_audit;
 DROP TRIGGER audit_auditlog_security ON audit_auditlog;
 SET LOCAL ROLE NONE;
 DROP FUNCTION conclave_audited_security_event();
+"""
+
+# Security events of high severity are outgoing events too, except those of a deleted tenant.
+ALERTS = """
+CREATE FUNCTION conclave_security_alert() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  INSERT INTO tenants_outboxevent (tenant_id, type, key, data)
+  SELECT t.id, 'security.alert', '', jsonb_build_object('security_event_id', NEW.id, 'event_type', NEW.event_type,
+    'severity', NEW.severity, 'action', NEW.action, 'actor_user_id', NEW.actor_user_id)
+  FROM tenants_tenant t WHERE t.id = NEW.tenant_id;
+  RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION conclave_security_alert() FROM PUBLIC;
+CREATE TRIGGER audit_security_alert_insert AFTER INSERT ON audit_securityauditlog FOR EACH ROW
+  WHEN (NEW.severity IN ('ERROR', 'CRITICAL') AND NEW.tenant_id IS NOT NULL)
+  EXECUTE FUNCTION conclave_security_alert();
+CREATE TRIGGER audit_security_alert_update AFTER UPDATE ON audit_securityauditlog FOR EACH ROW
+  WHEN (NEW.severity IN ('ERROR', 'CRITICAL') AND NEW.severity <> OLD.severity AND NEW.tenant_id IS NOT NULL)
+  EXECUTE FUNCTION conclave_security_alert();
+"""
+ALERTS_DROP = """
+DROP TRIGGER audit_security_alert_update ON audit_securityauditlog;
+DROP TRIGGER audit_security_alert_insert ON audit_securityauditlog;
+DROP FUNCTION conclave_security_alert();
 """

@@ -65,8 +65,17 @@ RULES: dict[str, SecurityRule] = {
     Event.KEY_CHANGED: WARNING,
     Event.INTEGRATION_CHANGED: SecurityRule(),
     Event.MCP_CHANGED: WARNING,
+    Event.WEBHOOK_CHANGED: WARNING,
     Event.LIMITS_CHANGED: WARNING,
     Event.SETTINGS_CHANGED: WARNING,
+    Event.TENANT_CREATED: SecurityRule(),
+    Event.TENANT_SUSPENDED: WARNING,
+    Event.TENANT_RESUMED: WARNING,
+    Event.TENANT_EXPORTED: WARNING,
+    Event.TENANT_DELETION_REQUESTED: SecurityRule(Severity.WARNING, review=True),
+    Event.TENANT_DELETED: WARNING,
+    Event.PLATFORM_KEY_CREATED: WARNING,
+    Event.PLATFORM_KEY_REVOKED: WARNING,
 }
 
 # Actions and resource types of the audit log that are security events too. An action has precedence.
@@ -83,6 +92,7 @@ AUDITED: dict[str, str] = {
     "agents.integration": Event.INTEGRATION_CHANGED,
     "agents.mcpserver": Event.MCP_CHANGED,
     "agents.mcpserverconfig": Event.MCP_CHANGED,
+    "tenants.webhookendpoint": Event.WEBHOOK_CHANGED,
     "tenants.tenantquota": Event.LIMITS_CHANGED,
     "tenants.subscription": Event.LIMITS_CHANGED,
     "tenants.tenant": Event.SETTINGS_CHANGED,

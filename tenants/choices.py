@@ -9,6 +9,12 @@ class TenantStatus(TextChoices):
     DELETED = "deleted"
 
 
+class DeletionStatus(TextChoices):
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
 class PlanType(TextChoices):
     FREE = "free"
     STARTER = "starter"
@@ -60,9 +66,12 @@ class QuotaResource(TextChoices):
     USERS = "users"
     AGENTS = "agents"
     ENGAGEMENTS = "engagements"
+    DOCUMENTS = "documents"
     REQUESTS = "requests", "API requests"
     TOKENS = "tokens", "Model tokens"
     STORAGE_GB = "storage_gb", "Storage in gigabytes"
+    ANSWERS = "answers", "Answers of models"
+    CONCURRENT_RUNS = "concurrent_runs", "Agent runs at the same time"
 
 
 class QuotaPeriod(TextChoices):
@@ -88,6 +97,13 @@ class MetricType(TextChoices):
     RAG_QUERIES = "rag_queries", "RAG queries"
     DOCUMENTS = "documents"
     STORAGE_BYTES = "storage_bytes"
+    EMBEDDINGS = "embeddings"
+
+
+class UsageInterval(TextChoices):
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
 
 
 class RegionStatus(TextChoices):
@@ -125,3 +141,9 @@ class BridgeSyncStatus(TextChoices):
     PENDING = "pending"
     SUCCESS = "success"
     FAILED = "failed"
+
+
+class DeliveryStatus(TextChoices):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    DEAD = "dead", "Dead letter"

@@ -1,15 +1,17 @@
-"""Demo plans and bills, and daily usage and costs of the demo conversations."""
+"""Demo plans and bills, and API requests of the demo conversations."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from config.demo.generator import SINCE, UNTIL, DemoState, create_once, day_start, micro
+from config.demo.generator import SINCE, UNTIL, DemoState, create_once, day_start
+from tenants.choices import MetricType
 from tenants.models import (
     BillingRecord,
     CostRecord,
     Engagement,
+    MeterEvent,
     Subscription,
     SubscriptionPlan,
     Tenant,
@@ -19,7 +21,7 @@ from tenants.models import (
 
 # After the conversations, whose usage it sums up.
 POSITION = 40
-TABLES = (UsageMetric, CostRecord, Engagement)
+TABLES = (Engagement,)
 PLANS: tuple[dict[str, Any], ...] = (
     {"slug": "free", "name": "Free", "plan_type": "free", "max_users": 3, "max_agents": 2},
     {"slug": "starter", "name": "Starter", "plan_type": "starter", "price_monthly": 49, "max_users": 20},
@@ -35,35 +37,30 @@ PLANS: tuple[dict[str, Any], ...] = (
 
 
 def make_history(state: DemoState) -> None:
-    """Create metrics and costs from the calls of the conversations, which must exist."""
-    state.insert(UsageMetric, ("metric_type", "metric_value", "period_start", "period_end"), _metrics(state))
-    state.insert(CostRecord, ("service", "amount", "usage_data", "date"), _costs(state))
+    """Create API requests for the calls of the conversations, which must exist.
+
+    Triggers meter the calls. Metrics and costs follow with the roll-up.
+    """
+    MeterEvent.objects.bulk_create(
+        MeterEvent(
+            tenant_id=state.tenant_id,
+            metric_type=MetricType.API_CALLS,
+            quantity=3 * answers,
+            events=3 * answers,
+            occurred_at=day_start(number),
+            user_id=state.admin_id,
+            service="conversations",
+        )
+        for number, answers in enumerate(state.answers)
+        if answers
+    )
 
 
-def _metrics(state: DemoState) -> Iterator[tuple[Any, ...]]:
-    for number, day in enumerate(state.days):
-        start = day_start(number)
-        counted = {
-            "agent_executions": day.calls.total(),
-            "tokens": day.tokens.total(),
-            "api_calls": day.calls.total() * 3,
-        }
-        for kind, value in counted.items():
-            yield state.id_on(number), kind, value, start, start + timedelta(days=1)
-
-
-def _costs(state: DemoState) -> Iterator[tuple[Any, ...]]:
-    for number, day in enumerate(state.days):
-        for provider in sorted(day.cost):
-            if day.cost[provider]:
-                used = {"calls": day.calls[provider], "tokens": day.tokens[provider]}
-                yield (
-                    state.id_on(number),
-                    provider,
-                    micro(day.cost[provider]),
-                    used,
-                    day_start(number).date(),
-                )
+def delete_derived(tenant_id: UUID) -> None:
+    """Delete meter events, metrics and costs within the history."""
+    for model, field in ((MeterEvent, "occurred_at"), (UsageMetric, "period_start"), (CostRecord, "date")):
+        period = {f"{field}__gte": SINCE, f"{field}__lt": UNTIL}
+        model.unscoped.filter(tenant_id=tenant_id, **period).delete()
 
 
 def make_platform_samples() -> None:

@@ -3,6 +3,7 @@
 from .invitations import InvitationAdmin
 from .keys import ApiKeyAdmin
 from .memberships import MembershipAdmin, RoleAdmin, RoleAssignmentAdmin
+from .platform_keys import PlatformKeyAdmin
 from .profiles import UserModelChoiceAdmin, UserProfileAdmin, UserSettingsAdmin, WorkProfileAdmin
 from .security import (
     ExternalIdentityAdmin,
@@ -21,6 +22,7 @@ __all__ = [
     "MembershipAdmin",
     "OAuthTokenAdmin",
     "PasskeyCredentialAdmin",
+    "PlatformKeyAdmin",
     "RegisteredDeviceAdmin",
     "RoleAdmin",
     "RoleAssignmentAdmin",

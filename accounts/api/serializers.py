@@ -72,6 +72,7 @@ class ApiKeySerializer(BaseSerializer):
             "user",
             "name",
             "key_prefix",
+            "engagement",
             "scopes",
             "status",
             "rate_limit",

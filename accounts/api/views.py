@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import orjson
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 
@@ -23,7 +22,13 @@ from config.api.credentials import Credential
 from config.api.exceptions import Conflict
 from config.api.permissions import ANY_CREDENTIAL
 from config.api.views import ApiView, json_response
-from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
+from config.api.viewsets import (
+    DestroyMixin,
+    ReadOnlyTenantViewSet,
+    SecretOnceMixin,
+    TenantViewSet,
+    UpdateMixin,
+)
 
 from .grants import GrantMixin
 from .serializers import (
@@ -115,11 +120,12 @@ class RoleAssignmentViewSet(GrantMixin, TenantViewSet):
         check_assignment(role, caller=self.credential, assignment=serializer.instance)
 
 
-class ApiKeyViewSet(GrantMixin, TenantViewSet):
+class ApiKeyViewSet(SecretOnceMixin, GrantMixin, TenantViewSet):
     """API keys. Deleting a key revokes it permanently."""
 
     serializer_class = ApiKeySerializer
     resource = "api-keys"
+    shown_once = "key"
     ordering_fields = ("created_at", "updated_at", "name")
 
     @extend_schema(request=ApiKeySerializer, responses={201: NewApiKeySerializer})
@@ -128,16 +134,7 @@ class ApiKeyViewSet(GrantMixin, TenantViewSet):
         wanted = self.validate(self.get_serializer(data=request.data)).validated_data
         person = wanted.pop("user_id", None) or self.credential.user_id
         key, secret = create_api_key(user_id=person, caller=self.credential, **wanted)
-        body, _ = self.represent(key.pk)
-        shown = orjson.loads(body) | {"key": secret}
-        headers = {"Location": f"{request._request.path}{key.pk}/", "Cache-Control": "no-store"}
-        return json_response(shown, 201, headers)
-
-    def response_to_store(self, response: HttpResponse) -> HttpResponse:
-        if response.status_code >= 400:
-            return response
-        shown = orjson.loads(response.content) | {"key": None}
-        return json_response(shown, response.status_code, {"Location": response["Location"]})
+        return self.respond_with_secret(key.pk, secret, 201, Location=f"{request._request.path}{key.pk}/")
 
     def perform_update(self, serializer: Any) -> None:
         key, wanted = serializer.instance, serializer.validated_data

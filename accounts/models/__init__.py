@@ -3,6 +3,7 @@
 from .invitations import Invitation
 from .keys import ApiKey
 from .memberships import Membership, Role, RoleAssignment
+from .platform_keys import PlatformKey
 from .profiles import UserModelChoice, UserProfile, UserSettings, WorkProfile
 from .security import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice, TwoFactorAuth
 from .talents import Talent
@@ -15,6 +16,7 @@ __all__ = [
     "Membership",
     "OAuthToken",
     "PasskeyCredential",
+    "PlatformKey",
     "RegisteredDevice",
     "Role",
     "RoleAssignment",

@@ -6,8 +6,8 @@ from decimal import Decimal
 import factory
 from django.utils import timezone
 
-from accounts.choices import DEFAULT_MODELS, ModelPurpose, OAuthService
-from accounts.keys import generate_key
+from accounts.choices import DEFAULT_MODELS, ModelPurpose, OAuthService, PlatformScope
+from accounts.keys import PLATFORM_PREFIX, generate_key
 from accounts.models import (
     ApiKey,
     ExternalIdentity,
@@ -15,6 +15,7 @@ from accounts.models import (
     Membership,
     OAuthToken,
     PasskeyCredential,
+    PlatformKey,
     RegisteredDevice,
     Role,
     RoleAssignment,
@@ -59,6 +60,26 @@ class MembershipFactory(BaseFactory):
         model = Membership
 
 
+class PlatformKeyFactory(BaseFactory):
+    """A platform API key; `secret` holds the key."""
+
+    name = "Provisioning"
+    scopes = factory.LazyFunction(lambda: list(PlatformScope.values))
+    rate_limit = 1_000_000
+
+    class Meta:
+        model = PlatformKey
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        minted = generate_key(PLATFORM_PREFIX)
+        kwargs |= {"key_hash": minted.digest, "key_prefix": minted.prefix}
+        with as_platform():
+            row = super()._create(model_class, *args, **kwargs)
+        row.secret = minted.secret
+        return row
+
+
 class InvitationFactory(BaseFactory):
     """A pending invitation; `token` holds the token of its link."""
 
@@ -101,6 +122,7 @@ class ApiKeyFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     name = factory.Sequence(lambda n: f"Key {n}")
     scopes = factory.LazyFunction(lambda: ["*"])
+    rate_limit = 600
 
     class Meta:
         model = ApiKey

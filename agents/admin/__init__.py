@@ -5,6 +5,7 @@ from .budgets import BudgetAdmin, BudgetCounterAdmin, BudgetReservationAdmin, Mo
 from .fallbacks import AgentFallbackAdmin
 from .integrations import IntegrationAdmin
 from .mcp import McpServerAdmin, McpServerConfigAdmin, McpServerUserAdmin
+from .payouts import LedgerEntryAdmin, PayoutAdmin
 from .platforms import PlatformAdapterAdmin, PlatformCredentialAdmin
 from .prompts import PromptVersionAdmin, SystemPromptAdmin
 from .reports import AgentActivityDailyAdmin, UsageDailyAdmin
@@ -29,11 +30,13 @@ __all__ = [
     "BudgetCounterAdmin",
     "BudgetReservationAdmin",
     "IntegrationAdmin",
+    "LedgerEntryAdmin",
     "LlmUsageAdmin",
     "McpServerAdmin",
     "McpServerConfigAdmin",
     "McpServerUserAdmin",
     "ModelPriceAdmin",
+    "PayoutAdmin",
     "PlatformAdapterAdmin",
     "PlatformCredentialAdmin",
     "PromptVersionAdmin",

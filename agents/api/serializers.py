@@ -6,7 +6,13 @@ from rest_framework import serializers
 
 from agents.choices import validate_tools
 from agents.models import Agent, AgentVersion, Integration, LlmUsage
-from config.api.serializers import BaseSerializer, ReadOnlySerializer, RelatedIdsField, TextListField
+from config.api.serializers import (
+    BaseSerializer,
+    ObjectField,
+    ReadOnlySerializer,
+    RelatedIdsField,
+    TextListField,
+)
 
 
 class ToolListField(TextListField):
@@ -116,6 +122,13 @@ class ChangeSerializer(serializers.Serializer):
     after = serializers.JSONField(allow_null=True, help_text="Value after the change.")
 
 
+class PayloadsSerializer(serializers.Serializer):
+    """Payloads of a call to a model, null if they are not stored."""
+
+    request_payload = ObjectField(allow_null=True, help_text="Model, settings and messages sent.")
+    response_payload = ObjectField(allow_null=True, help_text="Message received.")
+
+
 class LlmUsageSerializer(ReadOnlySerializer):
     """One call to a model."""
 
@@ -127,6 +140,9 @@ class LlmUsageSerializer(ReadOnlySerializer):
             "integration_id",
             "conversation_id",
             "message_id",
+            "flow_id",
+            "task_id",
+            "feature_context",
             "provider",
             "model",
             "prompt_tokens",

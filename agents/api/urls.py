@@ -2,7 +2,7 @@
 
 from config.api.routers import ApiRouter
 
-from . import budgets, mcp, platforms, prompts, reports, runs, templates, views
+from . import budgets, mcp, payouts, platforms, prompts, reports, runs, templates, views
 
 
 def register(router: ApiRouter) -> None:
@@ -16,6 +16,8 @@ def register(router: ApiRouter) -> None:
     router.register("prompt-versions", prompts.PromptVersionViewSet, basename="prompt-version")
     router.register("agent-templates", templates.AgentTemplateViewSet, basename="agent-template")
     router.register("template-purchases", templates.TemplatePurchaseViewSet, basename="template-purchase")
+    router.register("payouts", payouts.PayoutViewSet, basename="payout")
+    router.register("ledger-entries", payouts.LedgerEntryViewSet, basename="ledger-entry")
     router.register("template-ratings", templates.TemplateRatingViewSet, basename="template-rating")
     router.register("platform-adapters", platforms.PlatformAdapterViewSet, basename="platform-adapter")
     router.register(

@@ -20,6 +20,7 @@ from .serializers import (
     ChangeSerializer,
     IntegrationSerializer,
     LlmUsageSerializer,
+    PayloadsSerializer,
     PublishSerializer,
     RestoreSerializer,
 )
@@ -115,3 +116,17 @@ class LlmUsageViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = LlmUsageSerializer
     resource = "usage"
+    verbs = {"payloads": "read"}
+
+    @extend_schema(responses={200: PayloadsSerializer})
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def payloads(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the payloads of one of the caller's own calls, as the organisation stores them.
+
+        No other user can read them.
+        """
+        own = self.get_queryset().filter(user_id=self.credential.user_id)
+        row = own.filter(pk=kwargs["id"]).values("request_payload", "response_payload").first()
+        if row is None:
+            raise Http404
+        return json_response(row)

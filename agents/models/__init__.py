@@ -5,6 +5,7 @@ from .budgets import Budget, BudgetCounter, BudgetReservation
 from .fallbacks import AgentFallback
 from .integrations import Integration
 from .mcp import McpServer, McpServerConfig, McpServerUser
+from .payouts import LedgerEntry, Payout
 from .platforms import PlatformAdapter, PlatformCredential
 from .prices import ModelPrice
 from .prompts import PromptVersion, SystemPrompt
@@ -25,11 +26,13 @@ __all__ = [
     "BudgetCounter",
     "BudgetReservation",
     "Integration",
+    "LedgerEntry",
     "LlmUsage",
     "McpServer",
     "McpServerConfig",
     "McpServerUser",
     "ModelPrice",
+    "Payout",
     "PlatformAdapter",
     "PlatformCredential",
     "PromptVersion",

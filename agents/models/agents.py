@@ -93,7 +93,11 @@ class Agent(SoftDeleteMixin, TenantModel):
     )
     memory_enabled = models.BooleanField(default=True, help_text="Whether earlier messages are sent.")
     status = models.CharField(
-        max_length=50, choices=AgentStatus, default=AgentStatus.ACTIVE, help_text="Only active agents run."
+        max_length=50,
+        choices=AgentStatus,
+        default=AgentStatus.ACTIVE,
+        db_default=AgentStatus.ACTIVE,
+        help_text="Only active agents run.",
     )
     version = models.PositiveIntegerField(default=1, editable=False, help_text="Latest published version.")
     tags = models.JSONField(default=list, blank=True, help_text="Tags for filtering.")

@@ -34,6 +34,7 @@ class Integration(TenantModel):
         max_length=50,
         choices=IntegrationStatus,
         default=IntegrationStatus.DISCONNECTED,
+        db_default=IntegrationStatus.DISCONNECTED,
         editable=False,
         help_text="Result of the latest call.",
     )
@@ -51,9 +52,9 @@ class Integration(TenantModel):
         default=list, blank=True, editable=False, help_text="Models found by the latest check."
     )
     usage_stats = models.JSONField(
-        default=dict, blank=True, editable=False, help_text="Tokens, requests and cost."
+        default=dict, db_default={}, blank=True, editable=False, help_text="Tokens, requests and cost."
     )
-    config = models.JSONField(default=dict, blank=True, help_text="Non-secret settings.")
+    config = models.JSONField(default=dict, db_default={}, blank=True, help_text="Non-secret settings.")
     user = MemberForeignKey(help_text="User who added the integration.", editable=False)
 
     class Meta(TenantModel.Meta):

@@ -26,6 +26,8 @@ from config.tenancy.scope import platform_scope
 if TYPE_CHECKING:
     from mcp import Client
 
+# Servers that know the key can recognise a repeated call.
+IDEMPOTENCY_KEY = "conclave/idempotency-key"
 MAX_LISTED = 500
 MAX_PAGES = 20
 ACTOR = "system:mcp"
@@ -85,8 +87,13 @@ def _select_variables(server: McpServer, env: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name in allowed}
 
 
-async def call_tool(reach: McpConnection, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+async def call_tool(
+    reach: McpConnection, name: str, arguments: dict[str, Any], *, key: str = ""
+) -> dict[str, Any]:
     """Call a tool.
+
+    Args:
+        key: idempotency key, sent as the member `IDEMPOTENCY_KEY` of `_meta`.
 
     Returns:
         The protocol's result: `content`, `structuredContent`, and `isError` if the tool reports a failure.
@@ -95,7 +102,8 @@ async def call_tool(reach: McpConnection, name: str, arguments: dict[str, Any]) 
         McpClientError: if the server is unreachable, disconnects, refuses or exceeds `reach.timeout`.
     """
     async with _session(reach) as client:
-        result = await client.call_tool(name, arguments)
+        meta: Any = {IDEMPOTENCY_KEY: key} if key else None
+        result = await client.call_tool(name, arguments, meta=meta)
         return _to_json(result)
 
 

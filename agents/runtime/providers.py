@@ -38,6 +38,8 @@ FailureKind = Literal[
     "budget_exceeded",
     "internal",
 ]
+# Failures that count towards the endpoint's circuit breaker; an invalid key or a rate limit does not.
+BREAKER_FAILURES = frozenset({"unreachable", "timeout", "server_error"})
 
 
 class UnknownProviderError(ValueError):

@@ -24,8 +24,10 @@ WHERE t.id = r.tenant_id AND (r.prompt <> '' OR r.response <> '')
 
 
 def with_run_settings(agents: Any) -> Any:
-    """Annotate agents with the organisation's settings for the texts of runs."""
-    return agents.annotate(run_settings=F("tenant__settings__agent_runs"))
+    """Annotate agents with the organisation's settings for the texts of runs and the payloads of model calls."""
+    return agents.annotate(
+        run_settings=F("tenant__settings__agent_runs"), usage_settings=F("tenant__settings__llm_usage")
+    )
 
 
 def get_run_texts(agent: Agent, prompt: str, response: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Factories of the agents app."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import factory
 
@@ -16,11 +17,13 @@ from agents.models import (
     BudgetCounter,
     BudgetReservation,
     Integration,
+    LedgerEntry,
     LlmUsage,
     McpServer,
     McpServerConfig,
     McpServerUser,
     ModelPrice,
+    Payout,
     PlatformAdapter,
     PlatformCredential,
     PromptVersion,
@@ -264,6 +267,35 @@ class PlatformFactory(BaseFactory):
     def _create(cls, model_class, *args, **kwargs):
         with as_platform():
             return super()._create(model_class, *args, **kwargs)
+
+
+class LedgerEntryFactory(PlatformFactory):
+    tenant_id = factory.LazyFunction(require_tenant_id)
+    purchase_id = factory.LazyFunction(uuid7)
+    template_id = factory.LazyFunction(uuid7)
+    kind = "sale"
+    price = Decimal("20.00")
+    platform_fee = Decimal("6.00")
+    amount = Decimal("14.00")
+    occurred_at = datetime(2026, 1, 15, tzinfo=UTC)
+
+    class Meta:
+        model = LedgerEntry
+
+
+class PayoutFactory(PlatformFactory):
+    tenant_id = factory.LazyFunction(require_tenant_id)
+    period_start = factory.Sequence(lambda n: date(2000 + n // 12 % 20, n % 12 + 1, 1))
+    period_end = factory.LazyAttribute(lambda payout: payout.period_start + timedelta(days=27))
+    sale_count = 1
+    refund_count = 0
+    sold = Decimal("20.00")
+    platform_fee = Decimal("6.00")
+    amount = Decimal("14.00")
+    method = "manual"
+
+    class Meta:
+        model = Payout
 
 
 class PlatformAdapterFactory(PlatformFactory):

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 
 server = MCPServer("reference", version="1.2.3")
 
@@ -37,6 +37,12 @@ def read(path: str) -> str:
 def fail() -> str:
     """Fail."""
     raise ValueError("the disk is full")
+
+
+@server.tool()
+def report_key(context: Context) -> str:
+    """Return the idempotency key of the call."""
+    return str((context.request_context.meta or {}).get("conclave/idempotency-key"))
 
 
 @server.tool()

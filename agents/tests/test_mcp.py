@@ -168,7 +168,7 @@ def registered(slug, command, kind="stdio"):
 def test_refresh_stores_the_offers_of_a_server(db, sandbox, capsys):
     registered("reference", COMMAND)
     call_command("mcp_refresh", "reference")
-    assert "reference: 7 tools, 1 resources, 1 prompts" in capsys.readouterr().out
+    assert "reference: 8 tools, 1 resources, 1 prompts" in capsys.readouterr().out
     with platform_scope(reason="test"):
         server = McpServer.objects.get(slug="reference")
     assert [tool["name"] for tool in server.tool_definitions][:2] == ["add", "report_config"]

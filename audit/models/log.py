@@ -42,7 +42,7 @@ class AuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
         max_length=20, choices=AuditStatus, default=AuditStatus.SUCCESS, help_text="Result of the action."
     )
     error_message = models.TextField(default="", help_text="Error message.")
-    metadata = models.JSONField(default=dict, help_text="Additional details.")
+    metadata = models.JSONField(default=dict, db_default={}, help_text="Additional details.")
     xid = TransactionIdField(db_default=CurrentTransactionId(), help_text="Transaction that wrote the row.")
 
     objects = ScopedManager()
@@ -56,6 +56,7 @@ class AuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
                 fields=["tenant_id", "resource_type", "resource_id", "-id"], name="audit_auditlog_resource"
             ),
             models.Index(fields=["tenant_id", "user_id", "-id"], name="audit_auditlog_user"),
+            models.Index(fields=["tenant_id", "action", "-id"], name="audit_auditlog_action"),
             models.Index(fields=["xid"], name="audit_auditlog_xid"),
         ]
 

@@ -33,7 +33,13 @@ class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
     tenant_id = models.UUIDField(null=True, blank=True, help_text="Affected tenant, if any.")
     event_type = models.CharField(max_length=100, help_text="Type of event, such as `auth.login_failed`.")
     event_category = models.CharField(max_length=50, choices=EventCategory, help_text="Event category.")
-    severity = models.CharField(max_length=20, choices=Severity, default=Severity.INFO, help_text="Severity.")
+    severity = models.CharField(
+        max_length=20,
+        choices=Severity,
+        default=Severity.INFO,
+        db_default=Severity.INFO,
+        help_text="Severity.",
+    )
     actor_user_id = models.UUIDField(null=True, blank=True, help_text="User who acted, if known.")
     actor_email = models.CharField(max_length=255, blank=True, default="", help_text="E-mail entered.")
     actor_role = models.CharField(max_length=50, blank=True, default="", help_text="Role at that time.")
@@ -41,7 +47,7 @@ class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
         max_length=50, blank=True, default="", help_text="Type of resource affected."
     )
     target_id = models.CharField(max_length=255, blank=True, default="", help_text="ID of the resource.")
-    target_details = models.JSONField(default=dict, blank=True, help_text="Resource details.")
+    target_details = models.JSONField(default=dict, db_default={}, blank=True, help_text="Resource details.")
     ip_address = models.GenericIPAddressField(null=True, blank=True, help_text="IP address.")
     user_agent = models.TextField(blank=True, default="", help_text="User agent.")
     request_id = models.CharField(max_length=255, blank=True, default="", help_text="Request ID.")
@@ -51,12 +57,14 @@ class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
     action = models.CharField(max_length=100, help_text="Attempted action.")
     result = models.CharField(max_length=20, choices=AuditStatus, help_text="Result of the action.")
     error_code = models.CharField(max_length=50, blank=True, default="", help_text="Error code.")
-    details = models.JSONField(default=dict, blank=True, help_text="Additional details.")
+    details = models.JSONField(default=dict, db_default={}, blank=True, help_text="Additional details.")
     occurrences = models.PositiveIntegerField(
         default=1, help_text="Number of occurrences in this minute; later ones are counted instead of stored."
     )
     last_occurred_at = models.DateTimeField(null=True, blank=True, help_text="Latest occurrence.")
-    requires_review = models.BooleanField(default=False, help_text="Whether the event needs review.")
+    requires_review = models.BooleanField(
+        default=False, db_default=False, help_text="Whether the event needs review."
+    )
     assigned_to = models.UUIDField(null=True, blank=True, help_text="Member who reviews the event.")
     review_comments = models.JSONField(
         default=list, blank=True, help_text="Comments on the review: `text`, `user_id` and `created_at`."
@@ -85,6 +93,7 @@ class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
         indexes = [
             models.Index(fields=["tenant_id", "-id"], name="audit_security_latest"),
             models.Index(fields=["tenant_id", "event_type", "-id"], name="audit_security_event"),
+            models.Index(fields=["tenant_id", "actor_user_id", "-id"], name="audit_security_actor"),
             models.Index(
                 fields=["tenant_id", "-id"],
                 condition=models.Q(requires_review=True, reviewed_at=None),

@@ -153,6 +153,7 @@ CHANGES = {
     "accounts.ApiKey": Event.KEY_CHANGED,
     "agents.Integration": Event.INTEGRATION_CHANGED,
     "agents.McpServerConfig": Event.MCP_CHANGED,
+    "tenants.WebhookEndpoint": Event.WEBHOOK_CHANGED,
 }
 
 

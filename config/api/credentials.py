@@ -57,6 +57,20 @@ class Rate:
         }
 
 
+def rate_headers(minute: Rate | None, tenant: Rate | None) -> dict[str, str]:
+    """Return the header fields of the rate limit and of the tenant's limit on requests.
+
+    `RateLimit-*` describe the limit with fewer requests left. `RateLimit` lists both, as later drafts do.
+    """
+    if tenant is None:
+        return minute.headers() if minute else {}
+    rates = {"minute": minute, "organisation": tenant}
+    known = {name: rate for name, rate in rates.items() if rate is not None}
+    tightest = min(known.values(), key=lambda rate: rate.limit - rate.hits)
+    listed = (f'"{name}";r={max(rate.limit - rate.hits, 0)};t={rate.reset}' for name, rate in known.items())
+    return tightest.headers() | {"RateLimit": ", ".join(listed)}
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The user behind a credential, with the attributes that Django and DRF read; needs no query."""
@@ -88,6 +102,8 @@ class Credential:
     scopes: frozenset[str]
     key_scopes: frozenset[str] | None
     rate: Rate | None = field(default=None, compare=False)
+    # The engagement to which the request is limited.
+    engagement_id: UUID | None = None
 
     @property
     def actor(self) -> str:
@@ -111,6 +127,30 @@ class Credential:
     def covers(self, scope: str) -> bool:
         """Return whether this credential covers `scope`, wildcards included."""
         return not self.beyond([scope])
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformCredential:
+    """The platform API key that authenticated a request. It has no tenant and no user."""
+
+    id: UUID
+    scopes: frozenset[str]
+    rate: Rate | None = field(default=None, compare=False)
+    tenant_id: None = None
+    user_id: None = None
+    engagement_id: None = None
+
+    @property
+    def actor(self) -> str:
+        """Return the actor that the audit log records."""
+        return f"platform-key:{self.id}"
+
+    def allows(self, resource: str, verb: str) -> bool:
+        """Return whether the key has the scope `<resource>:<verb>`."""
+        return f"{resource}:{verb}" in self.scopes
+
+
+CREDENTIALS = (Credential, PlatformCredential)
 
 
 def count_hit(bucket: str, limit: int, seconds: int = 60) -> Rate:

@@ -26,7 +26,7 @@ from psycopg.sql import Literal
 from config.db.ids import uuid7
 from config.db.prepared import run_prepared
 from config.db.session import ScopeError
-from config.tenancy.managers import MaxIdBound, max_id_bound, min_id_bound
+from config.tenancy.managers import max_id_bound, min_id_bound
 from config.tenancy.scope import tenant_scope
 
 from .credentials import Credential, Principal
@@ -34,8 +34,8 @@ from .credentials import Credential, Principal
 # Query parameters whose values are part of the key (`shape`).
 CACHEABLE_PARAMETERS = frozenset({"fields", "expand", "limit", "ordering"})
 MAX_CACHED = 2000
-# Slots besides the ids: `MIN_ID` and a name is the bound of rows created after that id.
-MIN_ID, MAX_ID = "min_id:", "max_id"
+# Slots besides the ids: the bound of rows created after the id of this name.
+MIN_ID = "min_id:"
 Ids = Mapping[str, UUID]
 # Builds the queryset (of tuples) for a view and the ids that the caller passed by name.
 Build = Callable[[Any, Ids], Any]
@@ -85,8 +85,6 @@ class PreparedStatement:
 
 
 def _slot_value(slot: str, ids: Ids) -> UUID:
-    if slot == MAX_ID:
-        return max_id_bound()
     return ids[slot] if slot in ids else min_id_bound(ids[slot.removeprefix(MIN_ID)])
 
 
@@ -119,7 +117,12 @@ def bind_placeholders(view: Any, ids: dict[str, PlaceholderId]) -> Any:
     """Return a copy of the view for a request with these ids. The view and its request stay as they are."""
     tenant, user = ids["tenant"], ids["user"]
     auth = replace(
-        view.credential, id=ids["credential"], tenant_id=tenant, tenant_slug=str(tenant), user_id=user
+        view.credential,
+        id=ids["credential"],
+        tenant_id=tenant,
+        tenant_slug=str(tenant),
+        user_id=user,
+        engagement_id=ids.get("engagement"),
     )
     bound = copy.copy(view)
     bound.request = PlaceholderRequest(auth, Principal(user), view.request.GET)
@@ -136,13 +139,16 @@ def fetch_prepared(view: Any, shape: tuple[Any, ...], build: Build, **more: UUID
     """
     credential = view.credential
     ids = {"tenant": credential.tenant_id, "user": credential.user_id, "credential": credential.id, **more}
+    if credential.engagement_id is not None:
+        ids["engagement"] = credential.engagement_id
     ids |= {f"url:{name}": value for name, value in view.kwargs.items()}
     statement = None
     if view.request.GET.keys() <= CACHEABLE_PARAMETERS and all(
         isinstance(each, UUID) for each in ids.values()
     ):
         rights = (credential.kind, credential.role, credential.scopes, credential.key_scopes)
-        key = (type(view), view.action, *rights, tuple(ids), shape)
+        # Statements contain the upper bound of `created_after_id`: plans then have no partitions created in advance.
+        key = (type(view), view.action, *rights, tuple(ids), shape, max_id_bound())
         if key not in _cache:
             if len(_cache) >= MAX_CACHED:
                 _cache.clear()
@@ -161,7 +167,9 @@ def _compile(view: Any, build: Build, slots: tuple[str, ...]) -> PreparedStateme
     for turn in range(2):
         ids = placeholder_ids(slots, turn)
         try:
-            with tenant_scope(ids["tenant"], user=ids["user"], actor="system:compile"):
+            with tenant_scope(
+                ids["tenant"], user=ids["user"], engagement=ids.get("engagement"), actor="system:compile"
+            ):
                 sql, params = build(bind_placeholders(view, ids), ids).query.sql_with_params()
         except (AttributeError, EmptyResultSet, Http404, ScopeError):
             # Building reads another part of the request or needs a query, or the queryset is empty.
@@ -181,6 +189,4 @@ def _find_slot(value: Any, bounds: dict[UUID, str]) -> str | None:
     """Return the slot of a parameter, or None for a constant."""
     if isinstance(value, PlaceholderId):
         return value.slot
-    if isinstance(value, MaxIdBound):
-        return MAX_ID
     return bounds.get(value) if isinstance(value, UUID) else None

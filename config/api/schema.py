@@ -109,7 +109,11 @@ class ApiSchema(AutoSchema):
         from .serializers import BaseSerializer, field_names
 
         tenant = "Slug of the organisation. Required if you belong to more than one."
-        made = [_parameter("X-Tenant", "header", tenant)]
+        engagement = "ID of the engagement to which the request is limited."
+        made = [
+            _parameter("X-Tenant", "header", tenant),
+            _parameter("X-Engagement", "header", engagement, format="uuid"),
+        ]
         if self.method == "POST" and (
             getattr(self.view, "scope", "") == "request" or hasattr(self.view, "idempotent_request")
         ):
@@ -182,6 +186,19 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
             "scheme": "bearer",
             "bearerFormat": "cvk_live_…",
             "description": "An API key.",
+        }
+
+
+class PlatformKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "accounts.api.platform.PlatformKeyAuthentication"
+    name = "platformKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "cvk_platform_…",
+            "description": "A platform API key.",
         }
 
 

@@ -12,6 +12,7 @@ from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from config.db.session import current_scope
 from config.encryption.fields import EncryptedField, EncryptedTextField
 
 from .constraint_errors import DOES_NOT_EXIST
@@ -262,6 +263,15 @@ class BaseSerializer(serializers.ModelSerializer):
             fields["expanded"] = ExpandedField({name: targets[name].serializer for name in self.expand})
         return fields
 
+    def to_internal_value(self, data: Any) -> Any:
+        """Validate the data. A new row belongs to the engagement to which the request is limited."""
+        scope = current_scope()
+        if scope is not None and scope.engagement_id and self.instance is None and isinstance(data, dict):
+            field = self.fields.get("engagement")
+            if field is not None and not field.read_only:
+                data = {"engagement": str(scope.engagement_id), **data}
+        return super().to_internal_value(data)
+
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         if isinstance(model_field, models.GeneratedField):
             return self._generated(model_field)
@@ -276,7 +286,9 @@ class BaseSerializer(serializers.ModelSerializer):
         if isinstance(model_field, models.JSONField) and kind is serializers.JSONField:
             kwargs.pop("encoder", None)
             kwargs.pop("decoder", None)
-            kind = ObjectField if model_field.default is dict else kind
+            kind = ObjectField if isinstance(model_field.get_default(), dict) else kind
+        if isinstance(model_field, models.CharField) and model_field.null:
+            kwargs.pop("allow_blank", None)  # Null is the only empty value.
         return kind, kwargs
 
     def _generated(

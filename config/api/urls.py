@@ -1,12 +1,13 @@
 """URL configuration of `/api/`."""
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path, re_path
+from django.urls import path, re_path
+from django.urls.resolvers import RoutePattern
 from django.views.decorators.csrf import csrf_exempt
 
 from .docs import openapi_json, openapi_yaml, redoc, swagger
 from .exceptions import problem_response
-from .routers import build_router
+from .routers import SegmentResolver, build_router
 
 
 @csrf_exempt
@@ -20,7 +21,7 @@ urlpatterns = [
     path("v1/openapi.yaml", openapi_yaml, name="api-openapi-yaml"),
     path("v1/docs/", swagger, name="api-docs"),
     path("v1/redoc/", redoc, name="api-redoc"),
-    path("v1/", include(build_router().urls)),
+    SegmentResolver(RoutePattern("v1/"), build_router().urls),
     # An empty pattern matches everything. `.*` would not match a URL with line breaks.
     re_path(r"", unknown_address),
 ]

@@ -1,11 +1,14 @@
 """Base of all API views: authentication, rate limit, permission, and the credential's scope."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any, cast
 
+from django.conf import settings
 from django.http import HttpResponse
+from django.utils import translation
+from django.utils.module_loading import import_string
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -17,12 +20,14 @@ from structlog.contextvars import bind_contextvars
 from config.db.session import Scope
 from config.tenancy.scope import tenant_scope
 
-from .credentials import Credential, Rate
+from .credentials import CREDENTIALS, Credential, Rate, rate_headers
 from .filters import refuse_unknown_parameters
 from .idempotency import IdempotentRequest
 from .permissions import require_permission
 from .refusals import announce_refusal
 from .renderers import ORJSONRenderer, dumps
+from .request_counts import count_request
+from .request_leases import RequestLimitError, take_request
 from .throttling import count_anonymous
 from .unknown_members import refuse_unknown_members
 
@@ -68,6 +73,8 @@ class ApiView(APIView):
     extra_parameters: tuple[str, ...] = ()
     # Rate limit of a request without a valid credential.
     anonymous_rate: Rate | None = None
+    # State of the tightest limit on the tenant's requests.
+    tenant_rate: Rate | None = None
     # URLs have no format suffix.
     format_kwarg = None
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
@@ -102,7 +109,11 @@ class ApiView(APIView):
         """Open a scope of the credential's tenant, user and actor: one transaction."""
         credential = self.credential
         with tenant_scope(
-            credential.tenant_id, user=credential.user_id, actor=credential.actor, read_only=read_only
+            credential.tenant_id,
+            user=credential.user_id,
+            engagement=credential.engagement_id,
+            actor=credential.actor,
+            read_only=read_only,
         ) as scope:
             yield scope
 
@@ -120,7 +131,9 @@ class ApiView(APIView):
             credential: Any = self.request.auth
             if credential:
                 # The request middleware clears both.
-                bind_contextvars(tenant_id=str(credential.tenant_id), user_id=str(credential.user_id or ""))
+                bind_contextvars(
+                    tenant_id=str(credential.tenant_id or ""), user_id=str(credential.user_id or "")
+                )
             response = self._run(handler, self.request)
         except Exception as exc:  # noqa: BLE001 - the handler logs unexpected errors
             response = self.handle_exception(exc)
@@ -137,6 +150,12 @@ class ApiView(APIView):
                 raise exceptions.Throttled(wait=self.anonymous_rate.reset) from None
             raise
         self.check_throttles(request)
+        if isinstance(request.auth, Credential):
+            try:
+                self.tenant_rate = take_request(request.auth.tenant_id)
+            except RequestLimitError as error:
+                self.tenant_rate = error.rate
+                raise
         self.check_permissions(request)
         refuse_unknown_parameters(request._request, self)
 
@@ -148,14 +167,24 @@ class ApiView(APIView):
         return _RENDERER, JSON
 
     def _run(self, handler: Callable[..., Any], request: Request) -> Any:
-        if self.scope != "request" or not isinstance(request.auth, Credential):
+        if self.scope != "request" or not isinstance(request.auth, CREDENTIALS):
             return self.render_response(handler(request, *self.args, **self.kwargs))
-        idempotent = IdempotentRequest(request._request, request.auth.actor)
-        with self.scoped():
+        credential = request.auth
+        idempotent = IdempotentRequest(
+            request._request, credential.actor, engagement_id=credential.engagement_id
+        )
+        with self.scoped(), self._localized():
             return idempotent.run(
                 lambda: self.render_response(handler(request, *self.args, **self.kwargs)),
                 keep=self.response_to_store,
             )
+
+    def _localized(self) -> AbstractContextManager[None]:
+        """Activate the user's language, in which Django reports errors of request bodies; times stay in UTC."""
+        if self.request.method not in ("POST", "PUT", "PATCH"):
+            return nullcontext()
+        get_language = import_string(settings.API_LANGUAGE)
+        return translation.override(get_language(self.credential.user_id))
 
     def response_to_store(self, response: Any) -> Any:
         """Return the response to store for repeated requests. Override it to remove a secret."""
@@ -173,12 +202,15 @@ class ApiView(APIView):
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         auth = getattr(request, "_auth", None)
-        rate = auth.rate if isinstance(auth, Credential) else self.anonymous_rate
-        if rate is not None:
-            for name, value in rate.headers().items():
-                response[name] = value
+        rate = self.anonymous_rate
+        if isinstance(auth, CREDENTIALS):
+            rate = auth.rate
+        if isinstance(auth, Credential) and response.status_code != 429:
+            count_request(auth, self.resource)
+        for name, value in rate_headers(rate, self.tenant_rate).items():
+            response[name] = value
         if response.status_code == 405:
             response["Allow"] = ", ".join(self.allowed_methods)
-        response["Vary"] = "Authorization, Cookie, X-Tenant, Accept"
+        response["Vary"] = "Authorization, Cookie, X-Tenant, X-Engagement, Accept"
         response.headers.setdefault("Cache-Control", "private, no-cache")
         return response

@@ -10,7 +10,9 @@ a column, lists and single rows are serialized by one SQL statement (`config.api
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
+from uuid import UUID
 
+import orjson
 from django.http import Http404, HttpResponse
 from django.utils.functional import cached_property
 from rest_framework.filters import BaseFilterBackend
@@ -34,6 +36,28 @@ from .views import ApiView, json_response
 Names = tuple[str, ...]
 # Actions whose response is a row or a page of rows of the view.
 SHAPED_ACTIONS = frozenset({"list", "retrieve", "update", "partial_update"})
+
+
+class SecretOnceMixin:
+    """Mixin of views that return a new secret once. Repeated requests get the stored response without it.
+
+    List it before the viewset.
+    """
+
+    shown_once: ClassVar[str]
+
+    def respond_with_secret(self, pk: Any, secret: str, status: int = 200, **headers: str) -> HttpResponse:
+        """Return the row with its secret."""
+        body, _ = self.represent(pk)  # type: ignore[attr-defined]
+        shown = orjson.loads(body) | {self.shown_once: secret}
+        return json_response(shown, status, {"Cache-Control": "no-store", **headers})
+
+    def response_to_store(self, response: HttpResponse) -> HttpResponse:
+        body = orjson.loads(response.content or b"null")
+        if response.status_code >= 400 or self.shown_once not in (body or {}):
+            return response
+        headers = {name: response[name] for name in ("Location",) if name in response}
+        return json_response(body | {self.shown_once: None}, response.status_code, headers)
 
 
 class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
@@ -133,9 +157,11 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
                 return rows.values_list(plan.json, plan.needs_reencode, *pager.fields)
 
             results = pager.arrange(fetch_prepared(self, (only, expand, pager.limit, pager.ordering), build))
+            self.record_reads([row[-1] for row in results])
             return self.get_paginated_response([reencode(row[0], row[1]) for row in results])
         rows = self.filter_queryset(self.get_queryset())
         results = pager.arrange(list(pager.slice(rows.select_related(*expand) if expand else rows)))
+        self.record_reads([row.pk for row in results])
         serializer = self.get_serializer(only=only, expand=expand)
         return self.get_paginated_response([dumps(serializer.to_representation(row)) for row in results])
 
@@ -150,6 +176,7 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
             Http404: the row is not in the view's queryset.
         """
         body, version = self.represent(identifier)
+        self.record_reads([identifier])
         only, expand = self.selection
         if expand:
             # No ETag: it would not change with the expanded rows.
@@ -158,6 +185,9 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
         if self.request.method in ("GET", "HEAD") and not_modified(self.request, etag):
             return HttpResponse(status=304, headers={"ETag": etag})
         return json_response(body, status, {"ETag": etag, **headers})
+
+    def record_reads(self, ids: Sequence[UUID]) -> None:
+        """Override to record in the audit log which rows a response contains."""
 
     def represent(self, identifier: Any) -> tuple[bytes, str]:
         """Return the JSON and the version of one row.

@@ -85,10 +85,26 @@ BEGIN
     whole ->> 'id', before, after, hidden);
 END $$;
 
+-- The log must not receive the values of a tenant's rows while the tenant is deleted. Its deletion is an event.
+-- The actor is proved with the scope.
+CREATE OR REPLACE FUNCTION conclave_audit_skips(tenant uuid) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF current_setting('app.actor', true) IS DISTINCT FROM 'system:tenant_deletion'
+    OR public.conclave_platform_scope() IS NOT TRUE THEN RETURN false; END IF;
+  RETURN EXISTS (SELECT FROM public.tenants_tenantdeletion d
+    WHERE d.deleted_tenant_id = conclave_audit_skips.tenant AND d.status = 'running');
+END $$;
+REVOKE ALL ON FUNCTION conclave_audit_skips(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_audit_skips(uuid) TO conclave_audit;
+
 CREATE OR REPLACE FUNCTION conclave_audit_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM public.conclave_require_actor();
+  IF TG_OP <> 'INSERT' AND current_setting('role') = 'conclave_operator' AND public.conclave_audit_skips(
+      (CASE TG_ARGV[0] WHEN 'tenants.tenant' THEN to_jsonb(OLD) ->> 'id' WHEN 'agents.mcpserver' THEN
+        to_jsonb(OLD) ->> 'owner_id' ELSE to_jsonb(OLD) ->> 'tenant_id' END)::uuid) THEN RETURN NULL; END IF;
   PERFORM public.conclave_audit_change(TG_ARGV[0],
     CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END, CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END,
     TG_ARGV[1]::text[], TG_ARGV[2]::text[]);
@@ -101,6 +117,10 @@ SET search_path = pg_catalog, pg_temp AS $$
 DECLARE columns text;
 BEGIN
   PERFORM public.conclave_require_actor();
+  IF TG_OP <> 'INSERT' AND current_setting('role') = 'conclave_operator' THEN
+    IF (SELECT bool_and(public.conclave_audit_skips(r.tenant_id))
+        FROM (SELECT DISTINCT tenant_id FROM old_rows) r) THEN RETURN NULL; END IF;
+  END IF;
   IF TG_OP = 'UPDATE' THEN
     PERFORM public.conclave_audit_change(TG_ARGV[0], to_jsonb(o), to_jsonb(n), TG_ARGV[1]::text[],
       TG_ARGV[2]::text[]) FROM old_rows o JOIN new_rows n ON n.id = o.id;
@@ -162,6 +182,7 @@ DROP FUNCTION conclave_audit_forbid();
 DROP FUNCTION conclave_record_event(text, text, text, text, text, jsonb);
 DROP FUNCTION conclave_audit_statement();
 DROP FUNCTION conclave_audit_row();
+DROP FUNCTION conclave_audit_skips(uuid);
 DROP FUNCTION conclave_audit_change(text, jsonb, jsonb, text[], text[]);
 DROP FUNCTION conclave_audit_write(text, text, uuid, text, jsonb, jsonb, text[]);
 DROP FUNCTION conclave_require_actor();

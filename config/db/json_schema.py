@@ -1,7 +1,7 @@
 """Pydantic schemas of JSON columns: base class and validation.
 
 validation_errors(WorkflowDefinition, {"steps": [{"id": "a", "kind": "agent"}]})
--> [(("steps", 0, "agent"), "This field is required for agent steps.")]
+-> [(("steps", 0, "agent"), "Field required.")]
 """
 
 import json
@@ -74,8 +74,15 @@ def validation_errors(shape: type[BaseModel], value: Any) -> list[SchemaError]:
         made = shape.model_validate_json(json.dumps(value, cls=DjangoJSONEncoder), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        return [(each["loc"], f"{each['msg'].removeprefix('Value error, ')}.") for each in found]
+        return [(_get_path(each), f"{each['msg'].removeprefix('Value error, ')}.") for each in found]
     return list(made.find_conflicts()) if isinstance(made, StrictSchema) else []
+
+
+def _get_path(error: Any) -> tuple[str | int, ...]:
+    """Return the path of an error, without tags of unions, such as `<agent>`. `unknown_kind` is at `kind`."""
+    path = tuple(each for each in error["loc"] if not (isinstance(each, str) and each.startswith("<")))
+    kind, prefix = error["type"], "unknown_"
+    return (*path, kind.removeprefix(prefix)) if kind.startswith(prefix) else path
 
 
 def validate_row_schemas(row: Any) -> None:

@@ -63,13 +63,86 @@ class AlterConstraints(Operation):
         return f"Remove {len(self.remove)} and add {len(self.add)} constraints"
 
 
+TENANT_KEYS_SQL = """
+SELECT conrelid::regclass::text, conname, attname, relkind = 'p' FROM pg_constraint
+JOIN pg_class ON pg_class.oid = conrelid
+JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+WHERE contype = 'f' AND confrelid = to_regclass('tenants_tenant') AND conparentid = 0 AND confdeltype = %s
+  AND conname NOT LIKE %s
+ORDER BY 1"""
+
+PARTITION_KEYS_SQL = """
+SELECT part.conrelid::regclass::text, part.conname FROM pg_constraint part
+JOIN pg_constraint parent ON parent.oid = part.conparentid
+WHERE parent.conrelid = %s::regclass AND parent.conname = %s"""
+
+
+class CascadeTenantKeys(Operation):
+    """Add ON DELETE CASCADE to existing foreign keys to the tenants.
+
+    New keys get it from the schema editor (`config.db.backend.schema`).
+
+    A new key replaces the old one in three short transactions, so the migration must have `atomic = False`. Creating
+    and replacing the key block writes for a moment, the validation between them does not. PostgreSQL 17 validates
+    keys of partitioned tables while it creates them, which blocks writes to that table and to the tenants meanwhile.
+    After an interruption the migration can run again.
+
+    Args:
+        tables: the only tables to change, all by default.
+    """
+
+    reduces_to_sql = False
+    # Suffix of a key that is not yet validated.
+    SUFFIX = "_next"
+
+    def __init__(self, *, tables: Sequence[str] = ()) -> None:
+        self.tables = tables
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """Do nothing: Django does not know delete rules of the database."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        self._replace(schema_editor, "a", "ON DELETE CASCADE")
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        self._replace(schema_editor, "c", "ON DELETE NO ACTION")
+
+    def _replace(self, editor: Any, old: str, rule: str) -> None:
+        with editor.connection.cursor() as cursor:
+            cursor.execute(TENANT_KEYS_SQL, [old, f"%{self.SUFFIX}"])
+            keys = [key for key in cursor.fetchall() if not self.tables or key[0] in self.tables]
+        for table, name, column, partitioned in keys:
+            later = "" if partitioned and editor.connection.pg_version < 180000 else "NOT VALID"
+            alter, following = f"ALTER TABLE {table}", editor.quote_name(name[:58] + self.SUFFIX)
+            # Statements that are sent together are one transaction.
+            editor.execute(
+                f"{alter} DROP CONSTRAINT IF EXISTS {following}; {alter} ADD CONSTRAINT {following}"
+                f' FOREIGN KEY ("{column}") REFERENCES tenants_tenant (id) {rule}'
+                f" DEFERRABLE INITIALLY DEFERRED {later}",
+                None,
+            )
+            editor.execute(f"{alter} VALIDATE CONSTRAINT {following}")
+            renames = [f'{alter} RENAME CONSTRAINT {following} TO "{name}"']
+            with editor.connection.cursor() as cursor:
+                cursor.execute(PARTITION_KEYS_SQL, [table, following.strip('"')])
+                renames += [
+                    f'ALTER TABLE {part} RENAME CONSTRAINT "{key}" TO "{name}"'
+                    for part, key in cursor.fetchall()
+                ]
+            editor.execute("; ".join([f'{alter} DROP CONSTRAINT "{name}"', *renames]), None)
+
+    def describe(self) -> str:
+        return "Add ON DELETE CASCADE to foreign keys to tenants"
+
+
 class OperationGroup(Operation):
     """Operations of one kind, for which Django renders the models once instead of after each operation."""
 
-    # Operations of one kind do not need the state between them.
+    # Operations of one kind do not need the state between them. No field may be altered twice.
     KINDS = (
         (migrations.CreateModel,),
         (migrations.AddField,),
+        (migrations.AlterField,),
         (migrations.AddIndex, migrations.AddConstraint),
     )
 

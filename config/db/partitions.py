@@ -171,8 +171,17 @@ def references_to(table: str) -> list[TableReference]:
 def children_first(models_: Iterable[type[models.Model]]) -> list[type[models.Model]]:
     """Sort `models_` so that referencing tables come before referenced ones."""
     by_table = {model._meta.db_table: model for model in models_}
+    found = {table: references_to(table) for table in by_table}
+    referencing = {table: {each.table for each in references} for table, references in found.items()}
+
+    def comes_first(table: str, other: TableReference) -> bool:
+        # Of two tables that refer to each other, the database clears the reference that may be null.
+        is_mutual = other.rule == "n" and table in referencing.get(other.table, ())
+        return other.table in by_table and other.table != table and not is_mutual
+
     needs = {
-        table: {each.table for each in references_to(table)} & by_table.keys() - {table} for table in by_table
+        table: {each.table for each in references if comes_first(table, each)}
+        for table, references in found.items()
     }
     return [by_table[table] for table in TopologicalSorter(needs).static_order()]
 

@@ -1,6 +1,5 @@
 """State shared by the demo generators, and their registration."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,20 +34,6 @@ def ignore_rows(count: int) -> None:
 
 
 @dataclass
-class Day:
-    """Usage of one day by provider: calls, tokens and cost in millionths of a dollar."""
-
-    calls: Counter[str] = field(default_factory=Counter)
-    tokens: Counter[str] = field(default_factory=Counter)
-    cost: Counter[str] = field(default_factory=Counter)
-
-    def add(self, provider: str, tokens: int, cost: int) -> None:
-        self.calls[provider] += 1
-        self.tokens[provider] += tokens
-        self.cost[provider] += cost
-
-
-@dataclass
 class DemoState:
     """State of a demo tenant while its history is generated."""
 
@@ -65,7 +50,8 @@ class DemoState:
     on_rows: Progress = ignore_rows
     # Agents of the history by slug, which later generators refer to.
     agents: dict[str, Any] = field(default_factory=dict)
-    days: list[Day] = field(default_factory=lambda: [Day() for _ in range(DAYS)])
+    # Answers by day.
+    answers: list[int] = field(default_factory=lambda: [0] * DAYS)
 
     def __post_init__(self) -> None:
         self.rng = Random(f"{self.seed}/{self.slug}")  # noqa: S311 - a demo, not a secret
@@ -93,9 +79,9 @@ class DemoState:
             | (bits & 0x3FFF_FFFF_FFFF_FFFF)
         )
 
-    def day_of(self, milliseconds: int) -> Day:
-        """Return the usage of the day that contains the time."""
-        return self.days[(milliseconds - SINCE_MS) // DAY_MS]
+    def count_answer(self, milliseconds: int) -> None:
+        """Count an answer on the day that contains the time."""
+        self.answers[(milliseconds - SINCE_MS) // DAY_MS] += 1
 
     def working_moment(self, day: int) -> int:
         """Return a working time on the `day`-th day, in milliseconds since 1970."""

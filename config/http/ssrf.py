@@ -133,21 +133,26 @@ def guarded_client(
     hosts: Collection[str] = (),
     resolver: Resolver = resolve_host,
     trust_env_certificates: bool = False,
+    keepalive: int = 0,
     **options: Any,
 ) -> "AsyncClient":
     """Return a client that connects only to public and allowed addresses.
 
     `networks` and `hosts` (each with its port) are allowed in addition.
-    It uses no proxies, certificates or credentials of the environment, and keeps no connection alive, since every
-    run has a separate event loop.
+    It uses no proxies, certificates or credentials of the environment, and keeps no connection alive by default, since
+    every run has a separate event loop.
 
     Args:
         trust_env_certificates: honour SSL_CERT_FILE and SSL_CERT_DIR.
+        keepalive: number of idle connections to keep, for a client that is used and closed in one event loop.
         options: of httpx2.AsyncClient. A `proxy` must restrict its destinations; this client cannot.
     """
     import httpx2
 
-    limits, verify = httpx2.Limits(max_keepalive_connections=0), ssl_context(trust_env=trust_env_certificates)
+    limits, verify = (
+        httpx2.Limits(max_keepalive_connections=keepalive),
+        ssl_context(trust_env=trust_env_certificates),
+    )
     client = httpx2.AsyncClient(limits=limits, verify=verify, trust_env=False, **options)
     pool: Any = client._transport._pool  # type: ignore[attr-defined]
     pool._network_backend = GuardedBackend(pool._network_backend, networks, resolver, hosts)

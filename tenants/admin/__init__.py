@@ -1,5 +1,6 @@
 """Console pages of tenants."""
 
+from .deletions import TenantDeletionAdmin
 from .engagements import EngagementAdmin
 from .idempotency import IdempotencyKeyAdmin
 from .keys import TenantKeyAdmin
@@ -7,7 +8,8 @@ from .plans import BillingRecordAdmin, SubscriptionAdmin, SubscriptionPlanAdmin,
 from .platform import BridgeSyncAdmin, SystemSettingAdmin
 from .regions import CrossRegionSyncLogAdmin, RegionAdmin, ReplicationStatusAdmin, TenantRegionAdmin
 from .tenant import TenantAdmin
-from .usage import CostRecordAdmin, UsageMetricAdmin
+from .usage import CostRecordAdmin, MeterEventAdmin, UsageMetricAdmin
+from .webhooks import OutboxEventAdmin, WebhookDeliveryAdmin, WebhookEndpointAdmin
 
 __all__ = [
     "BillingRecordAdmin",
@@ -16,14 +18,19 @@ __all__ = [
     "CrossRegionSyncLogAdmin",
     "EngagementAdmin",
     "IdempotencyKeyAdmin",
+    "MeterEventAdmin",
+    "OutboxEventAdmin",
     "RegionAdmin",
     "ReplicationStatusAdmin",
     "SubscriptionAdmin",
     "SubscriptionPlanAdmin",
     "SystemSettingAdmin",
     "TenantAdmin",
+    "TenantDeletionAdmin",
     "TenantKeyAdmin",
     "TenantQuotaAdmin",
     "TenantRegionAdmin",
     "UsageMetricAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
 ]

@@ -12,6 +12,7 @@ LIMITS = (
     "max_engagements",
     "storage_quota_gb",
     "api_quota_monthly",
+    "max_concurrent_runs",
     "max_key_rate_limit",
 )
 

@@ -21,17 +21,23 @@ from tenants.models import (
     CrossRegionSyncLog,
     Engagement,
     IdempotencyKey,
+    MeterEvent,
+    OutboxEvent,
     Region,
     ReplicationStatus,
     Subscription,
     SubscriptionPlan,
     SystemSetting,
     Tenant,
+    TenantDeletion,
     TenantKey,
     TenantQuota,
     TenantRegion,
     UsageMetric,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
+from tenants.services.webhooks import MAX_ATTEMPTS, generate_secret
 
 JANUARY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 FEBRUARY = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
@@ -67,6 +73,15 @@ class EngagementFactory(BaseFactory):
 
     class Meta:
         model = Engagement
+
+
+class TenantDeletionFactory(PlatformFactory):
+    deleted_tenant_id = factory.LazyFunction(uuid7)
+    requested_by = "system:test"
+    status = "completed"
+
+    class Meta:
+        model = TenantDeletion
 
 
 class IdempotencyKeyFactory(BaseFactory):
@@ -145,6 +160,15 @@ class BillingRecordFactory(PlatformFactory):
         model = BillingRecord
 
 
+class MeterEventFactory(BaseFactory):
+    metric_type = "tokens"
+    quantity = 1500
+    occurred_at = JANUARY
+
+    class Meta:
+        model = MeterEvent
+
+
 class UsageMetricFactory(BaseFactory):
     metric_type = "tokens"
     metric_value = 1500
@@ -221,3 +245,31 @@ class BridgeSyncFactory(BaseFactory):
 
     class Meta:
         model = BridgeSync
+
+
+class OutboxEventFactory(BaseFactory):
+    type = "run.completed"
+    data = factory.LazyFunction(
+        lambda: {"run_id": str(uuid7()), "workflow_id": str(uuid7()), "status": "failed"}
+    )
+
+    class Meta:
+        model = OutboxEvent
+
+
+class WebhookEndpointFactory(BaseFactory):
+    url = factory.Sequence(lambda n: f"https://receiver-{n}.example/events")
+    secret = factory.LazyFunction(generate_secret)
+
+    class Meta:
+        model = WebhookEndpoint
+
+
+class WebhookDeliveryFactory(BaseFactory):
+    endpoint = factory.SubFactory(WebhookEndpointFactory)
+    event_id = factory.LazyFunction(uuid7)
+    event_type = "run.completed"
+    attempts_left = MAX_ATTEMPTS
+
+    class Meta:
+        model = WebhookDelivery
