@@ -1,7 +1,6 @@
 """Migration operations."""
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 from django.db import migrations
@@ -136,24 +135,27 @@ class CascadeTenantKeys(Operation):
 
 
 class OperationGroup(Operation):
-    """Operations of one kind, for which Django renders the models once instead of after each operation."""
+    """Operations for which Django renders the models once instead of after each operation.
 
-    # Operations of one kind do not need the state between them. No field may be altered twice.
-    KINDS = (
-        (migrations.CreateModel,),
-        (migrations.AddField,),
-        (migrations.AlterField,),
-        (migrations.AddIndex, migrations.AddConstraint),
-    )
+    `split_operations` states which operations can stand together.
+    """
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self.operations = operations
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         # The next use of `state.apps` renders all models.
-        state.__dict__.pop("apps", None)
+        rendered = state.__dict__.pop("apps", None)
         for operation in self.operations:
             operation.state_forwards(app_label, state)
+        if rendered and all(isinstance(each, CONSTRAINT_CHANGES) for each in self.operations):
+            # Fields and relations stay as they are, so the rendered models only need the new lists.
+            state.__dict__["apps"] = rendered
+            for name in {name for each in self.operations for name, _ in _list_changes(each)}:
+                options = state.models[app_label, name].options
+                meta = rendered.get_model(app_label, name)._meta
+                meta.constraints = list(options.get("constraints", ()))
+                meta.indexes = list(options.get("indexes", ()))
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         for operation in self.operations:
@@ -167,15 +169,56 @@ class OperationGroup(Operation):
         return "; ".join(operation.describe() for operation in self.operations)
 
 
+ADDITIONS = (migrations.AddIndex, migrations.AddConstraint)
+REMOVALS = (migrations.RemoveIndex, migrations.RemoveConstraint)
+CONSTRAINT_CHANGES = (*ADDITIONS, *REMOVALS, migrations.AlterConstraint, AlterConstraints)
+CHANGES = (migrations.AddField, migrations.AlterField, *CONSTRAINT_CHANGES)
+
+
 def group_operations(operations: Sequence[Operation]) -> list[Operation]:
-    """Replace consecutive operations of one kind by an `OperationGroup`."""
-    groups: list[Operation] = []
-    for kind, found in groupby(operations, key=_get_kind):
-        each = list(found)
-        groups += [OperationGroup(each)] if kind >= 0 and len(each) > 1 else each
-    return groups
+    """Replace consecutive operations that do not need the state between them by an `OperationGroup`."""
+    return [
+        OperationGroup(each) if len(each) > 1 or isinstance(each[0], CONSTRAINT_CHANGES) else each[0]
+        for each in split_operations(operations)
+    ]
 
 
-def _get_kind(operation: Operation) -> int:
-    kinds = OperationGroup.KINDS
-    return next((place for place, kind in enumerate(kinds) if isinstance(operation, kind)), -1)
+def split_operations(operations: Sequence[Operation]) -> list[list[Operation]]:
+    """Split into runs of operations that can use the state before the first and after the last of them.
+
+    Models are created apart from changes, because a created model has all indexes and constraints of its state. In a
+    run no field and no constraint changes twice, except that a constraint or index can replace a removed one.
+    """
+    runs: list[list[Operation]] = []
+    kind, changed = None, dict[tuple[str, str], bool]()
+    for operation in operations:
+        before, kind = kind, _get_kind(operation)
+        changes = _list_changes(operation)
+        replaces = isinstance(operation, ADDITIONS)
+        fits = all(change not in changed or (replaces and changed[change]) for change in changes)
+        if not runs or kind is None or kind != before or not fits:
+            runs.append([])
+            changed = {}
+        runs[-1].append(operation)
+        changed |= dict.fromkeys(changes, isinstance(operation, REMOVALS))
+    return runs
+
+
+def _get_kind(operation: Operation) -> str | None:
+    if isinstance(operation, migrations.CreateModel):
+        return "models"
+    return "changes" if isinstance(operation, CHANGES) else None
+
+
+def _list_changes(operation: Operation) -> list[tuple[str, str]]:
+    """Return the lower-case model name and the name of each field, index or constraint that the operation changes."""
+    match operation:
+        case AlterConstraints():
+            return [*operation.remove, *((name, each.name) for name, each in operation.add)]
+        case migrations.AddConstraint():
+            return [(operation.model_name_lower, operation.constraint.name)]
+        case migrations.AddIndex():
+            return [(operation.model_name_lower, operation.index.name)]
+        case _ if isinstance(operation, CHANGES):
+            return [(operation.model_name_lower, operation.name)]
+    return []

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
+from config.apps import group_plan
 from config.postgres.logins import OWNER
 from config.testing.database import connect
 from config.testing.factories import project_models
@@ -46,6 +47,12 @@ def before_the_latest():
     ]
 
 
+def migrate(targets):
+    executor = MigrationExecutor(connection)
+    group_plan(executor.migration_plan(targets))
+    executor.migrate(targets)
+
+
 @pytest.mark.slow
 @pytest.mark.unmeasured
 def test_migrations_go_back_and_forth_over_rows(django_db_setup, django_db_blocker):
@@ -54,13 +61,13 @@ def test_migrations_go_back_and_forth_over_rows(django_db_setup, django_db_block
         ground = create_attack_fixture(tenants=2)
         populated = rows(ground)
         with connection.creation._as_owner():
-            MigrationExecutor(connection).migrate(before_the_latest())
+            migrate(before_the_latest())
             stood = {thing for kind, thing in objects(name) if kind == "table"}
             call_command("migrate", verbosity=0, stdout=StringIO())
             assert objects(name) ^ before == set()
             kept = rows(ground)
             # One plan, because each plan recomputes the state of every migration.
-            MigrationExecutor(connection).migrate([(app, None) for app in OURS])
+            migrate([(app, None) for app in OURS])
             left = {thing for kind, thing in objects(name) if kind == "table"}
             call_command("migrate", verbosity=0, stdout=StringIO())
         after = objects(name)
