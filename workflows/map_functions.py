@@ -2,15 +2,31 @@
 
 from workflows.run_functions import PARK_STEP, define_function
 
-# Stores the items of a map, which waits for its helpers, and starts these.
+# Stores the items of a map, which waits for its helpers, and starts these. The completed items of the attempt before
+# stay if the items are the same.
 _BEGIN_MAP = define_function(
     "workflows_begin_map",
     "tenant uuid, step uuid, elements jsonb, helpers integer",
     "RETURNS void",
     """
+DECLARE before record; missing integer[]; kept integer := 0; size integer := jsonb_array_length(elements);
 BEGIN
-  INSERT INTO workflows_mapstate (tenant_id, step_id, items, total)
-    VALUES (tenant, step, elements, jsonb_array_length(elements));
+  SELECT p.id, m.items INTO before
+    FROM workflows_stepexecution s
+    JOIN workflows_stepexecution p ON p.tenant_id = tenant AND p.execution_id = s.execution_id
+      AND p.step_id = s.step_id AND p.item = -1 AND p.attempt < s.attempt
+    JOIN workflows_mapstate m ON m.tenant_id = tenant AND m.step_id = p.id
+    WHERE s.tenant_id = tenant AND s.id = step AND s.attempt > 1 ORDER BY p.attempt DESC LIMIT 1;
+  IF before.items = elements THEN
+    INSERT INTO workflows_mapitem (tenant_id, step_id, position, status, output_data, error_code, error_message)
+    SELECT tenant, step, i.position, i.status, i.output_data, '', '' FROM workflows_mapitem i
+      WHERE i.tenant_id = tenant AND i.step_id = before.id AND i.status = 'completed';
+    GET DIAGNOSTICS kept = ROW_COUNT;
+    missing := ARRAY(SELECT n FROM generate_series(0, size - 1) n EXCEPT SELECT i.position FROM workflows_mapitem i
+      WHERE i.tenant_id = tenant AND i.step_id = step ORDER BY 1);
+  END IF;
+  INSERT INTO workflows_mapstate (tenant_id, step_id, items, positions, total, done)
+    VALUES (tenant, step, elements, missing, size, kept);
   INSERT INTO workflows_stepexecution (tenant_id, execution_id, step_id, kind, item, attempt, status, priority,
     idempotency_key, input_data, error_message, metadata)
   SELECT tenant, s.execution_id, s.step_id, s.kind, n, s.attempt,
@@ -30,7 +46,7 @@ END
 _WORK_RANGE = define_function(
     "workflows_work_range",
     "tenant uuid, map uuid, helper uuid, fence integer, size integer, tolerated integer, finished integer,"
-    " results jsonb, OUT valid boolean, OUT first integer, OUT elements jsonb",
+    " results jsonb, OUT valid boolean, OUT first integer, OUT elements jsonb, OUT places integer[]",
     "",
     """
 DECLARE last integer; state record; broken integer;
@@ -44,9 +60,11 @@ BEGIN
       AND r.helper_id = helper AND NOT r.is_done;
     IF FOUND THEN
       INSERT INTO workflows_mapitem (tenant_id, step_id, position, status, output_data, error_code, error_message)
-      SELECT tenant, map, finished + r.place - 1, r.item ->> 'status', nullif(r.item -> 'output', 'null'),
-        coalesce(r.item ->> 'error_code', ''), coalesce(r.item ->> 'error_message', '')
-      FROM jsonb_array_elements(results) WITH ORDINALITY r (item, place);
+      SELECT tenant, map, coalesce(m.positions[finished + r.place], finished + r.place - 1), r.item ->> 'status',
+        nullif(r.item -> 'output', 'null'), coalesce(r.item ->> 'error_code', ''),
+        coalesce(r.item ->> 'error_message', '')
+      FROM workflows_mapstate m, jsonb_array_elements(results) WITH ORDINALITY r (item, place)
+      WHERE m.tenant_id = tenant AND m.step_id = map;
       SELECT count(*) INTO broken FROM jsonb_array_elements(results) r (item) WHERE r.item ->> 'status' = 'failed';
       UPDATE workflows_mapstate m SET done = m.done + jsonb_array_length(results), failed = m.failed + broken
         WHERE m.tenant_id = tenant AND m.step_id = map;
@@ -56,8 +74,9 @@ BEGIN
     WHERE m.tenant_id = tenant AND m.helper_id = helper AND NOT m.is_done LIMIT 1;
   IF first IS NULL THEN
     -- Locked before it is read: helpers that take their first range at the same time get different ones.
-    SELECT m.next, least(m.next + size, m.total) INTO first, last FROM workflows_mapstate m
-      WHERE m.tenant_id = tenant AND m.step_id = map AND m.next < m.total AND m.failed <= tolerated
+    SELECT m.next, least(m.next + size, coalesce(cardinality(m.positions), m.total)) INTO first, last
+      FROM workflows_mapstate m WHERE m.tenant_id = tenant AND m.step_id = map
+        AND m.next < coalesce(cardinality(m.positions), m.total) AND m.failed <= tolerated
       FOR NO KEY UPDATE;
     IF FOUND THEN
       UPDATE workflows_mapstate m SET next = last WHERE m.tenant_id = tenant AND m.step_id = map;
@@ -73,8 +92,13 @@ BEGIN
     IF state.over THEN PERFORM workflows_resume_step(tenant, map, NULL); END IF;
     RETURN;
   END IF;
-  SELECT jsonb_path_query_array(m.items, '$[$a to $b]', jsonb_build_object('a', first, 'b', last - 1)) INTO elements
+  SELECT m.positions[first + 1:last], jsonb_path_query_array(m.items, '$[$a to $b]', jsonb_build_object(
+      'a', coalesce(m.positions[first + 1], first), 'b', coalesce(m.positions[last], last - 1))) INTO places, elements
     FROM workflows_mapstate m WHERE m.tenant_id = tenant AND m.step_id = map;
+  IF places IS NOT NULL THEN
+    elements := (SELECT jsonb_agg(e.item ORDER BY e.place) FROM jsonb_array_elements(elements) WITH ORDINALITY
+      e (item, place) WHERE places[1] + e.place - 1 = ANY (places));
+  END IF;
 END
 """,
 )

@@ -1,9 +1,11 @@
 """Maps: their progress, the ranges of items under way, and the finished items."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from config.db.constraints import unique_per_tenant
-from config.tenancy.models import TenantForeignKey, TenantModel
+from config.db.partitions import PartitionedMixin
+from config.tenancy.models import PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from workflows.choices import MapItemStatus
 from workflows.constraints import choices_check
 
@@ -22,9 +24,15 @@ class MapState(TenantModel):
         help_text="Attempt of the map.",
     )
     items = models.JSONField(default=list, help_text="Items as a JSON list.")
+    positions = ArrayField(
+        models.PositiveIntegerField(),
+        null=True,
+        blank=True,
+        help_text="Positions of the items to run. Empty: all; an earlier attempt finished the others.",
+    )
     total = models.PositiveIntegerField(help_text="Number of items.")
     next = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="Position of the next item that no range has."
+        default=0, db_default=0, help_text="Index of the next of these items that no range has."
     )
     done = models.PositiveIntegerField(default=0, db_default=0, help_text="Number of finished items.")
     failed = models.PositiveIntegerField(default=0, db_default=0, help_text="Number of failed items.")
@@ -56,8 +64,8 @@ class MapRange(TenantModel):
         related_name="+",
         help_text="Attempt that works on the items.",
     )
-    start = models.PositiveIntegerField(help_text="Position of the first item.")
-    stop = models.PositiveIntegerField(help_text="Position after the last item.")
+    start = models.PositiveIntegerField(help_text="Index of the first of the items to run.")
+    stop = models.PositiveIntegerField(help_text="Index after the last item.")
     is_done = models.BooleanField(
         default=False, db_default=False, help_text="Whether the items are finished."
     )
@@ -72,11 +80,17 @@ class MapRange(TenantModel):
         return f"Items {self.start} to {self.stop}"
 
 
-class MapItem(TenantModel):
-    """A finished item of a map."""
+class MapItem(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
+    """A finished item of a map.
+
+    A unique constraint on the position cannot span partitions. The range of the item is committed only once.
+    """
 
     audit_exempt = "a history itself; the audit log records runs"
     engagement_parents = {"step_id": "workflows_stepexecution"}
+    row_security = {"verbs": "SELECT, INSERT"}
+
+    updated_at = None
 
     step = TenantForeignKey(
         "workflows.StepExecution",
@@ -98,10 +112,8 @@ class MapItem(TenantModel):
     error_message = models.TextField(blank=True, default="", db_default="", help_text="Error message.")
 
     class Meta(TenantModel.Meta):
-        constraints = [
-            unique_per_tenant("step", "position", message="The item is finished."),
-            choices_check("status", MapItemStatus),
-        ]
+        indexes = [models.Index(fields=["tenant", "step", "position"], name="wf_map_item_position")]
+        constraints = [choices_check("status", MapItemStatus)]
 
     def __str__(self) -> str:
         return f"Item {self.position}: {self.status}"

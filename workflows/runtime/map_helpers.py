@@ -74,7 +74,7 @@ class MapHelper:
                 return
             self.events.clear()
             finished, results = taken.first, []
-            for place, item in enumerate(taken.items, taken.first):
+            for place, item in taken.items:
                 self.check()
                 result = (
                     self._run_workflow(place, item) if self.step.workflow else self._run_steps(place, item)

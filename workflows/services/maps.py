@@ -16,8 +16,8 @@ from workflows.services.commits import Attempt, encode
 
 BEGIN_SQL = "SELECT workflows_begin_map(%(tenant)s, %(map)s, %(items)s::jsonb, %(helpers)s)::text"
 WORK_SQL = (
-    "SELECT valid, first, elements FROM workflows_work_range(%(tenant)s, %(map)s, %(helper)s, %(claim)s, %(size)s,"
-    " %(tolerated)s, %(finished)s::integer, %(results)s::jsonb)"
+    "SELECT valid, first, elements, places FROM workflows_work_range(%(tenant)s, %(map)s, %(helper)s, %(claim)s,"
+    " %(size)s, %(tolerated)s, %(finished)s::integer, %(results)s::jsonb)"
 )
 
 
@@ -27,16 +27,20 @@ class ItemRange:
 
     Attributes:
         valid: False if the helper belongs to another worker.
-        first: position of the first item; None if no items are left.
+        first: number of the range; None if no items are left.
+        items: positions and values.
     """
 
     valid: bool
     first: int | None
-    items: list[Any]
+    items: list[tuple[int, Any]]
 
 
 def begin_map(tenant_id: UUID, step_execution_id: UUID, items: Sequence[Any], helpers: int) -> None:
-    """Store the items of a waiting map and start its helpers."""
+    """Store the items of a waiting map and start its helpers.
+
+    Items that an earlier attempt completed do not run again if the list of items is the same.
+    """
     values = {"tenant": tenant_id, "map": step_execution_id, "items": encode(items), "helpers": helpers}
     run_prepared(BEGIN_SQL, values)
 
@@ -50,7 +54,7 @@ def work_range(
     finished: int | None = None,
     results: Sequence[dict[str, Any]] = (),
 ) -> ItemRange:
-    """Commit the results of the range that begins at `finished`, and take the next one.
+    """Commit the results of the range with the number `finished`, and take the next one.
 
     Args:
         tolerated: number of failed items after which the helper takes no more.
@@ -65,8 +69,10 @@ def work_range(
         "finished": finished,
         "results": encode(list(results)),
     }
-    ((valid, first, items),) = run_prepared(WORK_SQL, values)
-    return ItemRange(valid, first, orjson.loads(items) if items else [])
+    ((valid, first, elements, places),) = run_prepared(WORK_SQL, values)
+    items = orjson.loads(elements) if elements else []
+    positions = places or range(first or 0, (first or 0) + len(items))
+    return ItemRange(valid, first, list(zip(positions, items, strict=True)))
 
 
 def cancel_helpers(attempt: Attempt) -> None:

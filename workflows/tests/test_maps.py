@@ -6,7 +6,7 @@ from config.tenancy.scope import tenant_scope
 from workflows.models import MapItem, MapState, StepExecution, WorkflowExecution
 from workflows.runtime.lanes import run_lane
 from workflows.runtime.step_bodies import StepError, StepResult
-from workflows.services.runs import cancel_run, start_run
+from workflows.services.runs import cancel_run, redrive_run, start_run
 from workflows.testing import run_lanes, skip_waits
 from workflows.tests.runs import publish, request, reread, states, transform
 from workflows.tests.test_lanes import WorkerKilledError, begin, get_lane  # noqa: F401
@@ -69,7 +69,7 @@ def test_too_many_failures_fail_the_map_early_and_name_an_item(start):
     assert len(list_items(run)) == 2
 
 
-def test_failed_map_that_is_retried_runs_all_items_again(start, tenant, http):
+def test_failed_map_is_retried_with_the_items_that_are_missing(start, tenant, http):
     http.results += [StepError("busy", "Busy.", retryable=False), *[StepResult(n) for n in range(3)]]
     policy = {"maximum_attempts": 2}
     run = start(each(request(), max_concurrency=1, retry=policy), input_data={"items": [1, 2, 3]})
@@ -77,6 +77,86 @@ def test_failed_map_that_is_retried_runs_all_items_again(start, tenant, http):
 
     assert reread(run).status == "completed"
     assert [context.item for context in http.contexts] == [0, 0, 1, 2]
+
+
+def redrive(run):
+    with tenant_scope(run.tenant_id, actor="system:test"):
+        redrive_run(run.pk)
+    run_lanes(run.tenant)
+    return reread(run)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_redriven_map_runs_only_the_failed_items(start, http, batch):
+    broken = {3, 7, 19}
+
+    def answer():
+        item = http.contexts[-1].data["item"]
+        if item in broken:
+            raise StepError("broken", f"{item} is broken.", retryable=False)
+        return StepResult(item)
+
+    http.run = answer
+    run = start(
+        each(request(), item_batch=batch, max_concurrency=1, tolerated_failure_count=2),
+        transform("after", "${ steps.each.output }"),
+        output={"each": "${ steps.after.output }"},
+        input_data={"items": list(range(20))},
+    )
+    assert (run.status, len(http.contexts)) == ("failed", 20)
+    keys = {context.item: context.idempotency_key for context in http.contexts}
+    broken.clear()
+    http.contexts.clear()
+    run = redrive(run)
+
+    assert run.status == "completed"
+    assert [(each.item, each.data["item"]) for each in http.contexts] == [(3, 3), (7, 7), (19, 19)]
+    assert all(context.idempotency_key == keys[context.item] for context in http.contexts)
+    with tenant_scope(run.tenant_id, actor="system:test"):
+        state = MapState.objects.get(step__attempt=2)
+        rows = MapItem.objects.filter(step_id=state.step_id).order_by("position")
+        assert [*rows.values_list("position", "status", "output_data")] == [
+            (n, "completed", {"call": n}) for n in range(20)
+        ]
+    assert run.output_data["each"] == {
+        "total": 20,
+        "succeeded": 20,
+        "failed": 0,
+        "result": {"map": str(state.step_id)},
+    }
+
+
+def test_redriven_map_runs_the_items_that_were_not_reached(begin, tenant, http):  # noqa: F811
+    run = begin(each(request(), items=[5, 6, 7], max_concurrency=1))
+
+    def cancel():
+        if len(http.contexts) == 2:
+            with tenant_scope(tenant, actor="system:test"):
+                cancel_run(run.pk)
+        return StepResult(http.contexts[-1].data["item"])
+
+    http.run = cancel
+    run_lanes(tenant)
+    assert reread(run).status == "cancelled"
+    http.contexts.clear()
+    http.run = lambda: StepResult(http.contexts[-1].data["item"])
+    run = redrive(run)
+
+    assert run.status == "completed"
+    assert [context.item for context in http.contexts] == [1, 2]
+
+
+def test_redriven_map_whose_items_changed_runs_all(start, tenant, http):
+    http.results += [StepResult(1), StepError("broken", "Broken.", retryable=False)]
+    run = start(each(request(), max_concurrency=1), input_data={"items": [1, 2]})
+    with tenant_scope(tenant, actor="system:test"):
+        WorkflowExecution.objects.filter(pk=run.pk).update(input_data={"items": [1, 3]})
+    http.contexts.clear()
+    http.results += [StepResult(1), StepResult(3)]
+    run = redrive(run)
+
+    assert run.status == "completed"
+    assert [context.data["item"] for context in http.contexts] == [1, 3]
 
 
 def test_steps_of_items_are_skipped_retried_and_continued_after(start, http):
