@@ -93,6 +93,16 @@ def expire_firings(timestamp: int) -> None:
     expire()
 
 
+@app.periodic(cron="51 4 * * *")
+@app.task(queueing_lock="expire_workflow_runs")
+@job
+def expire_workflow_runs(timestamp: int) -> None:
+    """Delete ended runs that their tenants no longer keep."""
+    from workflows.services.retention import expire_runs
+
+    expire_runs(datetime.fromtimestamp(timestamp, UTC))
+
+
 @app.periodic(cron="* * * * * */10")
 @app.task(queueing_lock="settle_approvals")
 @job

@@ -12,6 +12,7 @@ LIMITS = fieldset(
     ("max_users", "max_agents", "max_engagements"),
     ("max_daily_requests", "api_quota_monthly", "max_concurrent_runs"),
     ("max_monthly_tokens", "storage_quota_gb", "max_key_rate_limit"),
+    "workflow_retention_days",
 )
 
 

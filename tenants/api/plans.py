@@ -29,6 +29,7 @@ class SubscriptionPlanSerializer(ReadOnlySerializer):
             "max_concurrent_runs",
             "max_key_rate_limit",
             "storage_quota_gb",
+            "workflow_retention_days",
             "features",
             "is_active",
         )

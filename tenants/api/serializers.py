@@ -14,6 +14,7 @@ LIMITS = (
     "api_quota_monthly",
     "max_concurrent_runs",
     "max_key_rate_limit",
+    "workflow_retention_days",
 )
 
 

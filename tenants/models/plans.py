@@ -78,6 +78,12 @@ class SubscriptionPlan(GlobalModel):
         validators=[MinValueValidator(1)],
         help_text="Storage in gigabytes. Empty: no limit.",
     )
+    workflow_retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Days after which ended workflow runs are deleted. Empty: never.",
+    )
     features = models.JSONField(default=dict, blank=True, help_text="Features included in the plan.")
     is_active = models.BooleanField(default=True, help_text="Whether customers can subscribe.")
 

@@ -93,6 +93,12 @@ class Tenant(GlobalModel):
         validators=[MinValueValidator(1)],
         help_text="Highest rate limit of an API key, in requests per minute. Empty: that of the plan.",
     )
+    workflow_retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Days after which ended workflow runs are deleted. Empty: that of the plan.",
+    )
     max_users = models.PositiveIntegerField(null=True, blank=True, help_text="Maximum number of members.")
     max_engagements = models.PositiveIntegerField(
         null=True, blank=True, help_text="Maximum number of engagements. Empty: no limit."
