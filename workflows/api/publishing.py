@@ -17,12 +17,8 @@ from workflows.language.documents import DocumentError
 from workflows.language.upgrades import upgrade_document
 from workflows.models import Workflow, WorkflowVersion
 from workflows.services.definition_checks import find_definition_errors, get_step_id
-from workflows.services.publishing import (
-    DefinitionError,
-    get_latest_version,
-    publish,
-    restore_version,
-)
+from workflows.services.lookup import get_latest_version, get_version
+from workflows.services.publishing import DefinitionError, publish, restore_version
 from workflows.services.version_diff import diff_versions, diff_with_draft
 from workflows.services.workflow_files import export_workflow, import_workflow
 
@@ -183,9 +179,10 @@ class PublishingActions:
         """Restore an earlier version as the draft. Publish the workflow to apply it."""
         parameters = self.validate_body(RestoreWorkflowSerializer)
         workflow = self.get_object(lock=True)
-        version = WorkflowVersion.objects.filter(workflow=workflow, version=parameters["version"]).first()
-        if version is None:
-            raise Http404
+        try:
+            version: Any = get_version(workflow, parameters["version"])
+        except WorkflowVersion.DoesNotExist:
+            raise Http404 from None
         restore_version(workflow, version, user_id=self.credential.user_id)
         return self.respond_with(workflow.pk)
 

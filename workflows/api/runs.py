@@ -19,7 +19,8 @@ from config.api.serializers import ObjectField
 from config.api.views import json_response
 from config.tenancy.concurrency import ConcurrencyLimitError
 from conversations.api.callers import CallerMixin
-from workflows.models import Workflow, WorkflowExecution
+from workflows.models import Workflow, WorkflowExecution, WorkflowVersion
+from workflows.services.lookup import get_version
 from workflows.services.run_events import FINISHED, wait_for_run
 from workflows.services.runs import start_run
 
@@ -181,12 +182,11 @@ class RunActions(CallerMixin):
         return start_run(workflow, input_data=values, version=version, user_id=user_id, **options)
 
 
-def _find_version(workflow: Workflow, number: int | None) -> Any:
-    """Return the version with this number, or None without a number."""
-    version = workflow.versions.filter(version=number).first() if number else None
-    if number and version is None:
-        raise exceptions.ValidationError({"version": "This version does not exist."})
-    return version
+def _find_version(workflow: Workflow, number: int | None) -> WorkflowVersion | None:
+    try:
+        return get_version(workflow, number)
+    except WorkflowVersion.DoesNotExist as error:
+        raise exceptions.ValidationError({"version": str(error)}) from None
 
 
 def _parse_wait(text: str | None) -> float:

@@ -14,7 +14,8 @@ from django.core.management.base import CommandError
 from config.tenancy.scope import tenant_scope
 from tenants.services.lookup import get_tenant_by_slug
 from workflows.choices import ExecutionStatus
-from workflows.models import Workflow, WorkflowEvent, WorkflowExecution
+from workflows.models import WorkflowEvent, WorkflowExecution
+from workflows.services.lookup import get_version, get_workflow
 from workflows.services.run_events import follow_events
 from workflows.services.runs import start_run
 
@@ -38,19 +39,15 @@ def run_workflow(options: dict[str, Any], write: Callable[[str], Any]) -> None:
     """Start a run, print its events until it ends, and then its output.
 
     Raises:
-        CommandError: no such workflow or version, input of another type than object, or a run that did not complete.
+        CommandError: input of another type than object, or a run that did not complete.
+        ObjectDoesNotExist: the tenant has no such workflow or version.
         ValidationError: the workflow is not active or not published, or the input violates its schema.
     """
     values = _read_input(options)
     scope = partial(tenant_scope, get_tenant_by_slug(options["tenant"]), actor=ACTOR)
     with scope():
-        workflow = Workflow.objects.filter(slug=options["slug"], deleted_at=None).first()
-        if workflow is None:
-            raise CommandError(f"The workflow {options['slug']} does not exist.")
-        number = options["version_number"]
-        version = workflow.versions.filter(version=number).first() if number else None
-        if number and version is None:
-            raise CommandError(f"The workflow has no version {number}.")
+        workflow = get_workflow(options["slug"])
+        version = get_version(workflow, options["version_number"])
         run_id = start_run(workflow, input_data=values, version=version).pk
     write(f"run {run_id}")
     if not options["no_wait"]:

@@ -19,6 +19,7 @@ from workflows.services.definition_checks import (
     get_step_id,
     list_workflows,
 )
+from workflows.services.lookup import get_latest_version
 from workflows.services.triggers import prepare_trigger
 
 
@@ -40,11 +41,6 @@ def name_step(document: Any, path: Path, text: str) -> str:
     """Return an error's message with the ID of its step."""
     step = get_step_id(document, path)
     return f"Step {step}: {text}" if step else text
-
-
-def get_latest_version(workflow: Workflow) -> WorkflowVersion | None:
-    """Return the version that new runs follow, or None if the workflow was never published."""
-    return WorkflowVersion.objects.filter(workflow=workflow).order_by("-version").first()
 
 
 @transaction.atomic

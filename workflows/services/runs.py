@@ -22,6 +22,7 @@ from workflows.language.expressions import ExpressionError, resolve
 from workflows.language.plan import Plan
 from workflows.models import StepExecution, Workflow, WorkflowExecution, WorkflowTrigger, WorkflowVersion
 from workflows.services.commits import encode, resume_step
+from workflows.services.lookup import get_latest_version
 from workflows.services.plans import get_plan
 from workflows.services.waiting_steps import defer_cancellations
 
@@ -107,7 +108,7 @@ def _begin(run: WorkflowExecution, plan: Plan) -> None:
 def _choose_version(workflow: Workflow, version: WorkflowVersion | None) -> WorkflowVersion:
     if workflow.status != WorkflowStatus.ACTIVE or workflow.deleted_at is not None:
         raise ValidationError({"workflow": "Only active workflows can start."})
-    version = version or workflow.versions.order_by("-version").first()
+    version = version or get_latest_version(workflow)
     if version is None:
         raise ValidationError({"workflow": "Publish the workflow first."})
     if version.workflow_id != workflow.pk:

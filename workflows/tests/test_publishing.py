@@ -10,7 +10,8 @@ from agents.tests.factories import AgentFactory, McpServerConfigFactory
 from config.tenancy.scope import tenant_scope
 from knowledge.tests.factories import CollectionFactory
 from workflows.models import Workflow, WorkflowTrigger, WorkflowVersion
-from workflows.services.publishing import get_latest_version, publish, restore_version
+from workflows.services.lookup import get_latest_version
+from workflows.services.publishing import publish, restore_version
 from workflows.services.version_diff import diff_versions, diff_with_draft
 from workflows.tests.factories import WorkflowFactory, WorkflowTriggerFactory, WorkflowVersionFactory
 

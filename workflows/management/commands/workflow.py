@@ -17,6 +17,7 @@ from workflows.language.upgrades import upgrade_document
 from workflows.management import run_action
 from workflows.models import Workflow
 from workflows.services.definition_checks import find_definition_errors
+from workflows.services.lookup import get_latest_version, get_version, get_workflow
 from workflows.services.publishing import DefinitionError, name_step, publish
 from workflows.services.workflow_files import export_workflow, import_workflow
 
@@ -110,11 +111,8 @@ class Command(BaseCommand):
 
     def _export(self, options: dict[str, Any]) -> None:
         with tenant_scope(get_tenant_by_slug(options["tenant"]), actor=ACTOR, read_only=True):
-            workflow = _get_workflow(options["slug"])
-            number = options["version_number"]
-            version = workflow.versions.filter(version=number).first() if number else None
-            if number and version is None:
-                raise CommandError(f"The workflow has no version {number}.")
+            workflow = get_workflow(options["slug"])
+            version = get_version(workflow, options["version_number"])
             text = export_workflow(workflow, version, as_json=options["format"] == "json")
         if options["output"]:
             with options["output"].open("x", encoding="utf-8") as file:
@@ -132,7 +130,7 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         with tenant_scope(get_tenant_by_slug(options["tenant"]), actor=ACTOR, read_only=True):
             for workflow in Workflow.objects.filter(deleted_at=None).order_by("slug"):
-                latest = workflow.versions.order_by("-version").first()
+                latest = get_latest_version(workflow)
                 version = f"v{latest.version}" if latest else "draft"
                 self.stdout.write(
                     f"{workflow.slug:32} {version:8} {workflow.status:10} {workflow.run_count:8} {workflow.name}"
@@ -143,13 +141,6 @@ def _read(file: Path) -> bytes:
     """Return at most one byte more than a document may have."""
     with file.open("rb") as opened:
         return opened.read(MAX_BYTES + 1)
-
-
-def _get_workflow(slug: str) -> Workflow:
-    workflow = Workflow.objects.filter(slug=slug, deleted_at=None).first()
-    if workflow is None:
-        raise CommandError(f"The workflow {slug} does not exist.")
-    return workflow
 
 
 def _find_errors(current: Any) -> list[SchemaError]:
