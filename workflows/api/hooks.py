@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -30,7 +30,7 @@ def receive_hook(request: HttpRequest, trigger_id: UUID) -> HttpResponse:
             headers = {"Retry-After": str(rate.reset)}
             return problem_response(request, 429, "throttled", headers=headers)
         return problem_response(request, 401, "invalid_signature", "The webhook cannot be verified.")
-    except (ValidationError, DatabaseError) as error:
+    except (ValidationError, DatabaseError, RequestDataTooBig) as error:
         return problem_handler(error, {"request": request})
     headers = {"Idempotency-Replayed": "true"} if receipt.is_replay else {}
     return json_response({"run_id": receipt.run_id}, 202, headers)
