@@ -38,7 +38,7 @@ MAX_MESSAGE_LENGTH = 300
 MESSAGES = {
     "Iteration budget": f"The expression takes more than {MAX_ITERATIONS} iterations.",
     "out of range for": "An integer does not fit into 64 bits.",
-    "construction from null": "The data contain invalid text.",
+    "construction from null": "The data contains invalid text.",
 }
 
 
@@ -341,7 +341,7 @@ class _Result:
                 return f"{value.total_seconds():g}s"
             case bytes() | bytearray():
                 return base64.b64encode(value).decode()
-        raise ExpressionError("The result has no JSON form.")
+        raise ExpressionError("The result cannot be represented as JSON.")
 
     def _count(self, size: int) -> None:
         self.size += size

@@ -45,7 +45,7 @@ class _Point:
 
 
 def compute_layers(needs: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Return the layer of each step: the length of the longest path to it. Circles are cut."""
+    """Return the layer of each step: the length of the longest path to it. Cycles are cut."""
     layers: dict[str, int] = {}
     for start in needs:
         stack, entered = [start], set[str]()

@@ -140,7 +140,7 @@ class Plan:
     def _follow_edge(self, need: str, step_id: str, outcome: StepOutcome) -> str:
         """Return how `step_id` sees the step that it needs: completed, failed or skipped.
 
-        A choice that did not fall on a step is skipped for that step only, which may have other needs.
+        A switch that chose another step counts as skipped for this step, which may have other needs.
         """
         before = self.steps[need]
         if outcome.status == StepStatus.FAILED and before.error_target:

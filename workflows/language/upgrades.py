@@ -118,7 +118,7 @@ def _rename(value: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 
 
 def _set_id(step: dict[str, Any], ids: dict[str, str]) -> None:
-    """Give a foreign step a valid, unique ID, and remember its former name."""
+    """Give a foreign step a valid, unique ID, and record its former name."""
     former = step.get("id", step.get("name"))
     if not isinstance(former, str | int):
         return

@@ -32,7 +32,7 @@ def call_body(context: StepContext) -> StepResult | Wait:
 
     Raises:
         StepError: the step failed.
-        StepCancelledError: the attempt is no longer valid.
+        StepCancelledError: the run was cancelled, or another worker has taken the attempt over.
         ExpressionError: an expression that the body evaluates failed.
     """
     try:
@@ -48,9 +48,9 @@ def call_body(context: StepContext) -> StepResult | Wait:
 
 
 def make_check(run: RunState, attempt: Attempt) -> Callable[[], None]:
-    """Return a function that raises StepCancelledError if the attempt is no longer valid.
+    """Return a function that raises StepCancelledError if the body must stop.
 
-    It reads the row at most once a second.
+    The run was cancelled, or another worker has taken the attempt over. The row is read at most once a second.
     """
     checked = time.monotonic()
 

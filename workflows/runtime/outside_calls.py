@@ -45,12 +45,12 @@ def get_seconds(context: StepContext, default: float) -> float:
 
 
 def require_text(context: StepContext, name: str) -> str:
-    """Return a member of the step that must be a text.
+    """Return a member of the step that must be a string.
 
     Raises:
         StepError: it is missing or has another type.
     """
     value = context.config.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise StepError("invalid_input", f"The member {name} must be a text.", retryable=False)
+        raise StepError("invalid_input", f"The member {name} must be a string.", retryable=False)
     return value

@@ -90,7 +90,7 @@ def start_workflow(
         parent_run: run whose agent asks.
 
     Raises:
-        RunRequestError: the workflow is not found, its input is invalid, or runs start each other without end.
+        RunRequestError: the workflow is not found, its input is invalid, or the runs are nested too deeply.
     """
     with caller.scope():
         workflow = _startable().filter(slug=slug).first()
@@ -114,7 +114,7 @@ def start_workflow(
 
 
 def _check_depth(run_id: UUID) -> None:
-    """Check that no more than `MAX_DEPTH` runs lead to a new run of this run."""
+    """Check that a new run of this run would be nested at most `MAX_DEPTH` levels deep."""
     current: UUID | None = run_id
     for _ in range(MAX_DEPTH - 1):
         run = WorkflowExecution.objects.filter(pk=current).first()
@@ -132,7 +132,7 @@ def read_run(caller: Caller, run_id: str) -> dict[str, Any]:
     """Return status, output and error of a run.
 
     Raises:
-        RunRequestError: there is no such run.
+        RunRequestError: the run does not exist.
     """
     try:
         pk = UUID(run_id)

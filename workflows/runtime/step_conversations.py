@@ -34,7 +34,7 @@ def require_agent(name: Any) -> Agent:
     """Return the scope's active agent with this slug or ID.
 
     Raises:
-        StepError: there is none.
+        StepError: the agent does not exist or is not active.
     """
     agent = find_agent(name) if isinstance(name, str) else None
     if agent is None or not is_active(agent):

@@ -1,6 +1,6 @@
 """Learning from answers: the use of terms, models and tools, and feedback.
 
-Answers and feedback are counted in the transaction that stores them, so each is counted once, whatever ends a process.
+Answers and feedback are counted in the transaction that stores them, so each is counted once.
 A person's patterns (`LearningPattern`) are readable for this person alone. Those of an agent (`AgentLearningPattern`)
 are readable in the organisation, and contain only names of models and tools, and counts.
 

@@ -25,7 +25,7 @@ BATCH_SIZE = 500
 
 
 def settle_due_approvals() -> int:
-    """Expire, escalate and remind where it is time, each approval in a transaction, and return their number.
+    """Process the due approvals: reminders, escalation and expiry, each in a transaction. Return their number.
 
     Call it outside any scope, as the worker.
     """

@@ -41,7 +41,7 @@ PINNED, LATEST = "pinned", "latest"
 
 
 def find_definition_errors(document: Any, *, slug: str = "") -> list[SchemaError]:
-    """Return every error of a document: its form, its expressions, and what its tenant lacks.
+    """Return every error of a document: its form, its expressions, and references to missing rows.
 
     Args:
         document: definition in the current or an earlier form.

@@ -14,7 +14,7 @@ GITHUB_HEADER = "X-Hub-Signature-256"
 def verify_signature(
     settings: WebhookTrigger, secrets: Sequence[str], headers: Mapping[str, str], body: bytes
 ) -> str | None:
-    """Return the key that a replay of the webhook has too, or None if no secret signed the request.
+    """Return the key that identifies replays of the webhook, or None if no secret signed the request.
 
     Args:
         headers: request headers; names in any case.

@@ -60,7 +60,7 @@ def test_value_is_json_of_the_same_type(expression, data, value):
         ("'" + "x" * 2000 + "'", {}, "Shorten the expression to 2000 characters."),
         ("(" * 500, {}, "recursion limit"),
         ("input", {"input": float("inf")}, "not a finite number"),
-        ("type(1)", {}, "no JSON form"),
+        ("type(1)", {}, "cannot be represented as JSON"),
         ("input", {"input": "\ud800"}, "invalid text"),
         ("${ input", {}, "Close the expression with }."),
     ],

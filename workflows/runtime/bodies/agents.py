@@ -63,7 +63,7 @@ ENDED = frozenset({MessageStatus.COMPLETED, MessageStatus.FAILED})
 
 @register_body(StepKind.AGENT)
 def run_agent(context: StepContext) -> StepResult | Wait:
-    """Run the agent's turn, or go on with the turn of a process that died; wait while people decide on tool calls."""
+    """Run the agent's turn, or continue that of a process that died; wait while people decide on tool calls."""
     context.check_cancelled()
     answer = _start_turn(context) or _get_answer(context)
     while answer.status == MessageStatus.PENDING:

@@ -139,7 +139,7 @@ def _check_status(response: ReceivedResponse, expect: Any, *, may_repeat: bool) 
 
 
 def _parse_retry_after(text: str) -> float | None:
-    """Return the seconds that the header names, as a number or a date."""
+    """Return the seconds until the time in a `Retry-After` header, which is a number or a date."""
     try:
         if text.strip().isdecimal():
             seconds = float(text)
@@ -160,7 +160,7 @@ def _clean(output: dict[str, Any]) -> Any:
 
 
 def _parse_body(response: ReceivedResponse) -> Any:
-    """Return the parsed JSON, or the text; None if there is no body."""
+    """Return the body as parsed JSON or as text, or None if it is empty."""
     if not response.body:
         return None
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -68,7 +68,7 @@ def run_wait_event(context: StepContext) -> StepResult | Wait:
     deadline = started_at + timedelta(seconds=to_seconds(limit)) if limit else None
     now = timezone.now()
     if deadline is not None and deadline <= now:
-        raise StepError("timeout", "No such event came in time.", retryable=False)
+        raise StepError("timeout", "The event did not arrive in time.", retryable=False)
     if not context.waited:
         deadline = min(deadline or now + SECOND_LOOK, now + SECOND_LOOK)
     return Wait(deadline, f"event:{context.config['event']}")
@@ -133,7 +133,7 @@ def start_child(context: StepContext, *, trigger_data: dict[str, Any] | None = N
     depth = get_depth(context.execution_id)
     if depth >= MAX_DEPTH:
         raise StepError(
-            "too_deep", f"Workflows start each other more than {MAX_DEPTH} deep.", retryable=False
+            "too_deep", f"Workflows can be nested at most {MAX_DEPTH} levels deep.", retryable=False
         )
     workflow = Workflow.objects.filter(slug=slug).first()
     if workflow is None:
