@@ -118,7 +118,7 @@ class _TenantChecker:
             problems = [str(error)]
         yield from ((("input",), problem) for problem in problems if problem)
         if trigger.type != TriggerType.MANUAL:
-            yield from _check_input(self.definition.input, values)
+            yield from _check_members(self.definition.input, values)
 
     def _find_agent(self, name: str) -> Agent | None:
         if name not in self._agents:
@@ -169,7 +169,7 @@ class _TenantChecker:
         elif body.tool not in tools:
             yield ("tool",), f"The MCP server {body.server} has no tool {body.tool}."
         else:
-            yield from _check_input(tools[body.tool], body.input)
+            yield from _check_members(tools[body.tool], body.input)
 
     def _check_retrieval(self, body: RetrievalBody) -> Iterator[SchemaError]:
         active = Collection.objects.exclude(status=CollectionStatus.ARCHIVED)
@@ -207,11 +207,11 @@ class _TenantChecker:
             yield ("workflow",), f"The workflow {body.workflow} has no {number}."
         elif version is not None:
             definition = version.snapshot.get("definition", {})
-            yield from _check_input(definition.get("input") or {}, body.input)
+            yield from _check_members(definition.get("input") or {}, body.input)
 
 
-def _check_input(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[SchemaError]:
-    """Yield the required and the unknown members of an input."""
+def _check_members(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[SchemaError]:
+    """Yield the missing and the unknown members of an input, whose values are known only in a run."""
     for name in schema.get("required") or ():
         if name not in values:
             yield ("input",), f"Add {name}, which is required."
