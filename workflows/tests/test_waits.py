@@ -188,7 +188,7 @@ def test_workflow_that_starts_itself_ends_at_the_depth_limit(start, tenant, memb
     run = start({"id": "child", "kind": "workflow", "workflow": "loop"})
 
     assert run.status == "failed"
-    assert "more than 10 deep" in run.error_message
+    assert "at most 10 levels deep" in run.error_message
     with tenant_scope(tenant, actor="system:test"):
         assert WorkflowExecution.objects.count() == 11
 
