@@ -28,6 +28,13 @@ PARK_SQL = (
     "SELECT workflows_park_step"
     "(%(tenant)s, %(run)s, %(step)s, %(claim)s, %(until)s::timestamptz, %(key)s, %(fields)s::jsonb)"
 )
+# The claim goes back, because the body did not begin. While the step waits, commits with this claim change nothing, and
+# it is claimed again before it runs.
+POSTPONE_SQL = """
+UPDATE workflows_stepexecution SET status = 'waiting', lane_job = NULL, claim = claim - 1,
+  wake_at = clock_timestamp() + make_interval(secs => %(seconds)s::float8)
+WHERE tenant_id = %(tenant)s AND id = %(step)s AND claim = %(claim)s AND status = 'running' RETURNING id
+"""
 RESUME_SQL = "SELECT workflows_resume_step(%(tenant)s, %(step)s, %(result)s::jsonb)"
 WAKE_SQL = "SELECT workflows_wake_run(%(tenant)s, %(run)s)"
 RESULTS_SQL = "SELECT workflows_results(%(tenant)s, %(run)s, %(wanted)s::text[])"
@@ -127,6 +134,11 @@ def park_step(attempt: Attempt, until: datetime | None, key: str, fields: Mappin
     values = attempt.values() | {"until": until, "key": key, "fields": encode(fields)}
     ((done,),) = run_prepared(PARK_SQL, values)
     return bool(done)
+
+
+def postpone_step(attempt: Attempt, seconds: float) -> None:
+    """Let a claimed step whose body has not begun wait for some seconds."""
+    run_prepared(POSTPONE_SQL, attempt.values() | {"seconds": seconds})
 
 
 def resume_step(tenant_id: UUID, step_execution_id: UUID, result: Mapping[str, Any] | None) -> bool:

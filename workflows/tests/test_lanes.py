@@ -18,7 +18,7 @@ from workflows.runtime.step_bodies import StepResult
 from workflows.services.lanes import kick
 from workflows.services.runs import start_run
 from workflows.services.wakeups import repair_lanes
-from workflows.testing import run_lanes
+from workflows.testing import run_lanes, skip_waits
 from workflows.tests.runs import attempts, publish, request, reread, states, transform
 
 pytestmark = pytest.mark.engine
@@ -107,6 +107,32 @@ def test_step_that_takes_its_worker_down_fails_after_five_claims(begin, tenant, 
 
     assert reread(run).error_message == "Step call: Step call took its worker down 5 times."
     assert len(http.contexts) == 5
+
+
+def test_step_beside_one_that_takes_its_worker_down_is_not_blamed(begin, tenant, http):
+    """Both are lost for the second time; then the worker runs the step that takes it down, and the other one waits."""
+    runs = [begin(request(retry={"maximum_attempts": 1})) for _ in range(2)]
+    with tenant_scope(tenant, actor="system:test"):
+        StepExecution.objects.update(takeovers=1, claim=2, status="running", lane_job=None)
+        places = list(WorkflowLane.objects.filter(status="queued").order_by("lane"))
+        for run, lane in zip(runs, places, strict=True):
+            StepExecution.objects.filter(execution=run).update(lane_job=lane.job)
+
+    def die():
+        run_lane(tenant.pk, places[1].lane, places[1].job)
+        raise WorkerKilledError
+
+    http.run = die
+    for _ in range(3):
+        with pytest.raises(WorkerKilledError):
+            run_lane(tenant.pk, places[0].lane, places[0].job)
+    http.run, http.results[:] = None, [StepResult()]
+    run_lane(tenant.pk, places[0].lane, places[0].job)
+    skip_waits(tenant)
+
+    assert [reread(run).status for run in runs] == ["failed", "completed"]
+    assert [context.execution_id for context in http.contexts] == [runs[0].pk] * 3 + [runs[1].pk]
+    assert ([row.claim for row in attempts(runs[1], "call")], http.contexts[-1].waited) == ([3], False)
 
 
 def test_step_without_an_idempotency_key_is_not_repeated(begin, tenant, http):
