@@ -1,40 +1,21 @@
 """No acknowledged write is lost when a process is killed under load."""
 
-import contextlib
 import http.client
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-from config.postgres import postmaster
-from config.postgres.cluster import Cluster, destroy_cluster, run_sql
-from config.testing.processes import (
-    free_port,
-    get_command_line,
-    list_children,
-    list_descendants,
-    list_web_workers,
-)
-from config.testing.web_server import BASE_DIR
+from config.testing.installation import Installation
 
 WRITERS, ROUNDS = 6, 3
 WRITES_BEFORE_KILL, WRITES_AFTER_KILL = 40, 20
-START_SECONDS, BACK_SECONDS, STOP_SECONDS = 240, 90, 20
+BACK_SECONDS = 90
 API = "/api/v1/conversations/"
-# The demo's key allows 600 requests a minute.
-LIFT_LIMIT = (
-    "BEGIN; SELECT set_config('app.actor', 'system:test', true);"
-    " UPDATE accounts_apikey SET rate_limit = 1000000; COMMIT;"
-)
 KEPT = "SELECT id FROM conversations_message UNION ALL SELECT id FROM conversations_conversation;"
 ACKNOWLEDGE_TOO_EARLY = """
 ALTER SYSTEM SET synchronous_commit = off;
@@ -45,73 +26,6 @@ INCONSISTENT = (
     "SELECT count(*) FROM conversations_conversation c WHERE message_count <>"
     " (SELECT count(DISTINCT sequence_number) FROM conversations_message m WHERE m.conversation_id = c.id);"
 )
-
-
-class Installation:
-    """`bin/run` on a temporary cluster, with the demo."""
-
-    def __init__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="conclave-crash-"))
-        self.folder.chmod(0o755)
-        self.cluster, self.port = Cluster(self.folder / "postgres"), free_port()
-        self.log = self.folder / "up.log"
-
-    def start(self):
-        dropped = ("DJANGO_SETTINGS_MODULE", "CONCLAVE_NO_START", "CONCLAVE_LOGIN", "DATABASE_URL")
-        inherited = {name: value for name, value in os.environ.items() if name not in dropped}
-        own = {"CONCLAVE_VAR": str(self.folder), "CONCLAVE_DB": "conclave", "LOG_LEVEL": "ERROR"}
-        command = [sys.executable, "-m", "config.postgres.launch", "--port", str(self.port)]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                env={**inherited, **own},
-                cwd=BASE_DIR,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.wait(lambda: "ready after" in self.log.read_text(), START_SECONDS)
-        self.sql(LIFT_LIMIT)
-        self.key = json.loads((self.folder / "demo.json").read_text())["api_key"]
-
-    def wait(self, condition, seconds):
-        end = time.monotonic() + seconds
-        while not condition():
-            said = self.log.read_text()[-3000:]
-            assert self.process.poll() is None, said
-            assert time.monotonic() < end, f"waited {seconds} s\n{said}"
-            time.sleep(0.05)
-
-    def sql(self, script):
-        return run_sql(self.cluster, script, "conclave").split()
-
-    def stop(self):
-        self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(STOP_SECONDS)
-        self.process.kill()
-        self.process.wait()
-        destroy_cluster(self.cluster)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    # --- what is killed ---------------------------------------------------------------------------------
-
-    def web_server(self):
-        return first(list_descendants(self.process.pid), b"config.serving")
-
-    def web_worker(self):
-        return list_web_workers(self.web_server())[0]
-
-    def postmaster(self):
-        return postmaster.find_postmaster(self.cluster.data)[0]
-
-    def backend(self):
-        return first(list_children(self.postmaster()), b"conclave_tenant")
-
-
-def first(pids, word):
-    """Return the first process whose command line contains `word`."""
-    return next(pid for pid in pids if word in get_command_line(pid))
 
 
 class Load:
