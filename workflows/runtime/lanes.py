@@ -19,7 +19,7 @@ from workflows.services.lanes import claim_steps, enter_lane, leave_lane, releas
 ACTOR = "system:workflows"
 SLICE_SECONDS = 0.5
 # A worker runs one step at a time of those that lost their worker this often. A step that takes its worker down is then
-# not counted against the others, which ran beside it by chance.
+# not counted against the others, which ran at the same time by chance.
 SUSPECT_TAKEOVERS = 2
 POSTPONE_SECONDS = (1.0, 3.0)
 _suspect = threading.Lock()

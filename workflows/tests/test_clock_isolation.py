@@ -1,4 +1,4 @@
-"""The functions that show the clock the tenants with work: who may call them, and what they return."""
+"""The functions that show the clock the tenants with work: which logins can call them, and what they return."""
 
 import psycopg
 import pytest
