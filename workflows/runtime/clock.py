@@ -3,7 +3,9 @@
 Any number of clocks can run: each skips the rows that another one has locked.
 """
 
+import logging
 import time
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from django.utils import timezone
@@ -19,19 +21,32 @@ from workflows.services.wakeups import list_due_tenants, list_lost_tenants, repa
 REPAIR_SECONDS = 10.0
 MAX_RUNS = 100
 _repaired = 0.0
+logger = logging.getLogger(__name__)
 
 
 def tick() -> None:
     """Do the work that is due. Call it outside any scope, as the worker."""
     global _repaired
-    for tenant_id in list_due_tenants():
-        tick_tenant(tenant_id)
+    _call_for_tenants(tick_tenant, list_due_tenants())
     if time.monotonic() - _repaired < REPAIR_SECONDS:
         return
     _repaired = time.monotonic()
-    for tenant_id in list_lost_tenants():
-        with tenant_scope(tenant_id, actor=ACTOR):
-            repair_lanes(tenant_id)
+    _call_for_tenants(repair_tenant, list_lost_tenants())
+
+
+def _call_for_tenants(function: Callable[[UUID], None], tenants: Iterable[UUID]) -> None:
+    """Call a function for each tenant. The failure of one affects no other."""
+    for tenant_id in tenants:
+        try:
+            function(tenant_id)
+        except Exception:
+            logger.exception("%s failed for tenant %s; the clock retries", function.__name__, tenant_id)
+
+
+def repair_tenant(tenant_id: UUID) -> None:
+    """Free the tenant's lanes and steps that no job runs."""
+    with tenant_scope(tenant_id, actor=ACTOR):
+        repair_lanes(tenant_id)
 
 
 def tick_tenant(tenant_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """The clock of the workers, and the jobs that it and the queue run."""
 
 import threading
+import time
 
 import pytest
 from django.utils import timezone
@@ -54,6 +55,18 @@ def test_tick_wakes_due_steps_and_frees_lost_lanes(start, tenant, found, monkeyp
     assert reread(run).status == "completed"
     with tenant_scope(tenant, actor="system:test"):
         assert WorkflowLane.objects.get(pk=lane.pk).status == "idle"
+
+
+def test_failure_of_one_tenant_does_not_stop_the_clock_for_others(start, tenant, monkeypatch):
+    """The scope of a tenant that does not exist cannot be opened."""
+    monkeypatch.setattr(workflow_clock, "list_due_tenants", lambda: [None, tenant.pk])
+    run = start({"id": "pause", "kind": "delay", "seconds": 60})
+    with tenant_scope(tenant, actor="system:test"):
+        StepExecution.objects.filter(execution=run).update(wake_at=timezone.now())
+    monkeypatch.setattr(workflow_clock, "_repaired", time.monotonic())
+    workflow_clock.tick()
+    run_lanes(tenant)
+    assert reread(run).status == "completed"
 
 
 def test_tick_ends_overdue_runs(start, tenant, found):
