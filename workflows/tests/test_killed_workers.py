@@ -17,6 +17,7 @@ from tenants.models import OutboxEvent
 from tenants.tests.factories import TenantFactory
 from workflows.models import MapItem, StepExecution, Workflow, WorkflowEvent, WorkflowExecution
 from workflows.services.runs import start_run
+from workflows.tests.kills import SWEEP
 from workflows.tests.runs import publish, transform
 
 TENANTS, RUNS, ITEMS = 3, 8, 20
@@ -28,8 +29,6 @@ CALLS = (
     "workflows.runtime.map_helpers:work_range",
 )
 POINTS = [f"{moment} {call} {DICE.randint(4, 9)}" for call in CALLS for moment in ("before", "after")]
-# What `retry_stalled_jobs` does half a minute after the last heartbeat.
-SWEEP = "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL WHERE status = 'doing'"
 STEPS = (
     *(transform(name, "${ input.n }", needs=[]) for name in "abc"),
     {"id": "all", "kind": "join", "needs": ["a", "b", "c"]},
