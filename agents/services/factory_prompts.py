@@ -109,6 +109,16 @@ FACTORY_PROMPTS = {
             {"experts": "Names of the experts"},
         ),
         FactoryPrompt(
+            "meeting.follow_up",
+            "meetings",
+            "Further questions of the lead",
+            "The agent that leads a meeting asks the experts again.",
+            "You lead a meeting of experts about this: {{experts}}. Which further questions must they answer? "
+            "Write one question on each line, beginning with the expert's name and a colon. If everything is "
+            "answered, write the word none.",
+            {"experts": "Names of the experts"},
+        ),
+        FactoryPrompt(
             "meeting.expert",
             "meetings",
             "Answers of an expert",

@@ -15,6 +15,7 @@ from conversations.runtime.loop import run_turn
 from conversations.runtime.recovery import ACTOR, defer_resume, resume_answer
 from conversations.runtime.turns import Caller, load_turn
 from conversations.services.leases import MAX_ATTEMPTS, Lease, LeaseLostError, get_lease, is_due, take_over
+from conversations.services.meeting_state import MeetingAgenda
 from conversations.services.meetings import (
     advance_meeting,
     fail_meeting,
@@ -25,13 +26,20 @@ from conversations.streaming.answers import KEEP_ALIVE_SECONDS, MAX_POLL_SECONDS
 
 
 def begin_meeting(
-    conversation_id: UUID, *, question: str, experts: list[Agent], user_id: UUID | None
+    conversation_id: UUID,
+    *,
+    question: str,
+    experts: list[Agent],
+    user_id: UUID | None,
+    agenda: MeetingAgenda | None = None,
 ) -> Message:
     """Open a meeting and defer it to a worker. Needs a tenant scope.
 
     Raises the same exceptions as `open_meeting`.
     """
-    question_message = open_meeting(conversation_id, question=question, experts=experts, user_id=user_id)
+    question_message = open_meeting(
+        conversation_id, question=question, experts=experts, user_id=user_id, agenda=agenda
+    )
     defer_resume(require_tenant_id(), question_message.pk)
     return question_message
 

@@ -13,10 +13,37 @@ from uuid import UUID
 from agents.services.factory_prompts import PromptRenderer, RenderedPrompt, render_built_in
 from conversations.choices import MeetingPhase, MessageStatus, StreamType
 
-MAX_QUESTIONS, MAX_TASKS = 10, 10
+MAX_QUESTIONS, MAX_TASKS, MAX_ROUNDS = 10, 10, 20
+DEFAULT_QUESTION = "What do you know about this?"
 BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 # Events whose content is a complete message.
 WHOLE_MESSAGES = frozenset({StreamType.MEETING_START, StreamType.EXPERT_RESPONSE, StreamType.MEETING_SUMMARY})
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingAgenda:
+    """The phases of a meeting, and the maximum number of rounds of questions and contributions.
+
+    The order of phases is fixed, and each meeting ends with a summary. The experts carry out only tasks of a plan.
+    After a round the lead asks further questions; a round without any ends the rounds.
+
+    Raises:
+        ValueError: the phases or the number of rounds are not possible.
+    """
+
+    phases: tuple[str, ...] = tuple(MeetingPhase.values)
+    max_rounds: int = 1
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.phases) - set(MeetingPhase.values):
+            raise ValueError(f"Unknown phases: {', '.join(sorted(unknown))}.")
+        if MeetingPhase.EXECUTION in self.phases and MeetingPhase.PLANNING not in self.phases:
+            raise ValueError("The phase execution requires the phase planning.")
+        if not 1 <= self.max_rounds <= MAX_ROUNDS:
+            raise ValueError(f"A meeting has 1 to {MAX_ROUNDS} rounds.")
+        asked = {MeetingPhase.QUESTIONING, MeetingPhase.EXPERT_INPUT}
+        if self.max_rounds > 1 and not asked <= set(self.phases):
+            raise ValueError("More than one round requires the phases questioning and expert_input.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +70,13 @@ class MeetingEvent:
 
 
 def initial_state(
-    state: dict[str, Any], question_id: UUID, manager: Any, experts: Sequence[Any], *, after: int
+    state: dict[str, Any],
+    question_id: UUID,
+    manager: Any,
+    experts: Sequence[Any],
+    *,
+    after: int,
+    agenda: MeetingAgenda,
 ) -> dict[str, Any]:
     """Return the state of a new meeting; event numbers continue from the previous meeting."""
     meeting = {
@@ -51,7 +84,10 @@ def initial_state(
         "question": str(question_id),
         "manager": {"id": str(manager.pk), "name": manager.name},
         "experts": [{"id": str(each.pk), "name": each.name} for each in experts],
-        "questions": None,
+        "phases": list(agenda.phases),
+        "max_rounds": agenda.max_rounds,
+        "round": 1,
+        "questions": None if MeetingPhase.QUESTIONING in agenda.phases else [],
         "inputs": [],
         "results": [],
         "summary": None,
@@ -97,17 +133,17 @@ def next_step(
     meeting, todo = get_meeting(state), state["todo_list"]
     manager, experts = UUID(meeting["manager"]["id"]), meeting["experts"]
     if meeting["questions"] is None:
-        asked = render("meeting.questions", experts=", ".join(each["name"] for each in experts))
-        return _build_step(MeetingPhase.QUESTIONING, manager, asked, f"{question}\n\n{asked.text}")
-    if (place := len(meeting["inputs"])) < len(experts):
+        return _build_questions(meeting, question, render)
+    if (place := _find_speaker(meeting)) is not None:
         asked = render("meeting.expert", questions=_list_questions(meeting, place))
         text = f"{question}\n\n{asked.text}{_format_contributions(meeting['inputs'])}"
         return _build_step(MeetingPhase.EXPERT_INPUT, UUID(experts[place]["id"]), asked, text, expert=place)
-    if not todo:
+    if not todo and _has_phase(meeting, MeetingPhase.PLANNING):
         asked = render("meeting.plan")
         text = f"{question}{_format_contributions(meeting['inputs'])}\n\n{asked.text}"
         return _build_step(MeetingPhase.PLANNING, manager, asked, text)
-    if task := next((each for each in todo if each["status"] == "pending"), None):
+    task = next((each for each in todo if each["status"] == "pending"), None)
+    if task and _has_phase(meeting, MeetingPhase.EXECUTION):
         place = task["expert"]
         asked = render("meeting.work", task=task["task"])
         text = f"{question}\n\n{asked.text}{_format_contributions(meeting['results'])}"
@@ -120,12 +156,36 @@ def next_step(
     return None
 
 
+def _build_questions(meeting: dict[str, Any], question: str, render: PromptRenderer) -> NextStep:
+    """Return the request for questions, or for further questions in later rounds."""
+    names = ", ".join(each["name"] for each in meeting["experts"])
+    asked = render(
+        "meeting.questions" if meeting.get("round", 1) == 1 else "meeting.follow_up", experts=names
+    )
+    text = f"{question}{_format_contributions(meeting['inputs'])}\n\n{asked.text}"
+    return _build_step(MeetingPhase.QUESTIONING, UUID(meeting["manager"]["id"]), asked, text)
+
+
+def _find_speaker(meeting: dict[str, Any]) -> int | None:
+    """Return the expert who contributes next in this round, or None after the last."""
+    place = len(meeting["inputs"]) - len(meeting["experts"]) * (meeting.get("round", 1) - 1)
+    is_left = _has_phase(meeting, MeetingPhase.EXPERT_INPUT) and place < len(meeting["experts"])
+    return place if is_left else None
+
+
+def _has_phase(meeting: dict[str, Any], phase: str) -> bool:
+    # Meetings that began before phases could be chosen have all of them.
+    return phase in meeting.get("phases", MeetingPhase.values)
+
+
 def _build_step(phase: str, agent_id: UUID, asked: RenderedPrompt, text: str, **place: int) -> NextStep:
     return NextStep(phase, agent_id, text, prompt_id=asked.prompt_id, **place)
 
 
 def _list_questions(meeting: dict[str, Any], place: int) -> str:
     questions = [each["question"] for each in meeting["questions"] if each["expert"] in (None, place)]
+    if not meeting["questions"]:
+        questions = [DEFAULT_QUESTION]
     return "\n".join(f"- {question}" for question in questions)
 
 
@@ -149,6 +209,10 @@ def _settle_questions(
     state: Any, meeting: Any, waiting: Any, answer: Any, content: str
 ) -> Iterator[MeetingEvent]:
     meeting["questions"] = parse_questions(content, meeting["experts"])
+    if meeting.get("round", 1) > 1 and not any(line.strip().endswith("?") for line in content.splitlines()):
+        # The lead has no further questions: the previous round was the last.
+        meeting["questions"] = []
+        meeting["round"] = meeting["max_rounds"] = meeting["round"] - 1
     for each in meeting["questions"]:
         expert = meeting["experts"][each["expert"]]["name"] if each["expert"] is not None else ""
         yield MeetingEvent(
@@ -161,6 +225,9 @@ def _settle_input(
 ) -> Iterator[MeetingEvent]:
     name = meeting["experts"][waiting["expert"]]["name"]
     meeting["inputs"].append({"expert": name, "message": str(answer.pk), "content": content})
+    if _find_speaker(meeting) is None and meeting.get("round", 1) < meeting.get("max_rounds", 1):
+        meeting["round"] += 1
+        meeting["questions"] = None
     yield MeetingEvent(StreamType.EXPERT_RESPONSE, answer.content, name, _failure(answer))
 
 
@@ -213,7 +280,7 @@ def parse_questions(text: str, experts: list[dict[str, Any]]) -> list[dict[str, 
     lines = (BULLET.sub("", line).strip() for line in text.splitlines())
     found = [_split_addressee(line, experts) for line in lines if line.endswith("?")]
     asked = [{"question": words, "expert": expert} for expert, words in found[:MAX_QUESTIONS]]
-    return asked or [{"question": "What do you know about this?", "expert": None}]
+    return asked or [{"question": DEFAULT_QUESTION, "expert": None}]
 
 
 def parse_tasks(text: str, experts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -50,9 +50,16 @@ class MeetingRunningError(ValidationError):
 
 @transaction.atomic
 def open_meeting(
-    conversation_id: UUID, *, question: str, experts: Sequence[Agent], user_id: UUID | None
+    conversation_id: UUID,
+    *,
+    question: str,
+    experts: Sequence[Agent],
+    user_id: UUID | None,
+    agenda: meeting_state.MeetingAgenda | None = None,
 ) -> Message:
     """Start a meeting about `question`, led by the conversation's agent; any process may run it.
+
+    Without an agenda the meeting has all phases and one round.
 
     Returns:
         The question.
@@ -75,7 +82,12 @@ def open_meeting(
         session.state[CHAT_MODE] = session.mode
     session.mode, session.phase = ChatMode.EXPERT_GROUP, MeetingPhase.QUESTIONING
     session.state = meeting_state.initial_state(
-        session.state, asked.pk, conversation.agent, experts, after=before.get("sequence", 0)
+        session.state,
+        asked.pk,
+        conversation.agent,
+        experts,
+        after=before.get("sequence", 0),
+        agenda=agenda or meeting_state.MeetingAgenda(),
     )
     _stream(
         session,

@@ -14,7 +14,7 @@ from conversations.meetings.runner import begin_meeting, follow_meeting, run_mee
 from conversations.models import AnswerLease, Message, SessionState
 from conversations.runtime.turns import Caller
 from conversations.services.conversations import begin_turn, start_conversation
-from conversations.services.meeting_state import parse_questions, parse_tasks
+from conversations.services.meeting_state import MeetingAgenda, parse_questions, parse_tasks
 from conversations.services.meetings import MeetingRunningError, rebuild_meeting, render_event
 from conversations.tests.workers import in_background, resume_due, workers
 
@@ -58,6 +58,9 @@ class Experts(FakeOpenAI):
         prompt = request.body["messages"][-1]["content"]
         if "Which questions" in prompt:
             return say("Ice: How thick is it?\nTide: How high is it?")
+        if "Which further questions" in prompt:
+            self.rounds += 1
+            return say("Tide: And at night?" if self.rounds == 1 else "None.")
         if "Which tasks" in prompt:
             return say("The plan:\n- Ice: Break it.\n- Tide: Watch it.")
         if "Summarise its results" in prompt:
@@ -71,6 +74,7 @@ class Experts(FakeOpenAI):
         )
 
     silent = False
+    rounds = 0
 
 
 @pytest.fixture
@@ -82,7 +86,7 @@ def caller(tenant, member):
 def make_meeting(caller):
     """Return a function that creates a manager and two experts and opens a meeting."""
 
-    def make(server, **fields):
+    def make(server, agenda=None, **fields):
         with caller.scope():
             shared = {
                 "integration": IntegrationFactory(base_url=server.base_url),
@@ -92,7 +96,9 @@ def make_meeting(caller):
             manager = AgentFactory(name="Manager", **shared)
             experts = [AgentFactory(name=name, **shared) for name in ("Ice", "Tide")]
             conversation = start_conversation(manager, user_id=caller.user_id, **fields)
-            return begin_meeting(conversation.pk, question=QUESTION, experts=experts, user_id=caller.user_id)
+            return begin_meeting(
+                conversation.pk, question=QUESTION, experts=experts, user_id=caller.user_id, agenda=agenda
+            )
 
     return make
 
@@ -119,6 +125,51 @@ def test_a_meeting_goes_through_its_phases(caller, make_meeting):
     assert [task["status"] for task in chunks[-3]["todo_list"]] == ["done", "done"]
     assert chunks[-2]["content"] == "Break the ice and watch the tide."
     assert chunks[0]["experts"] == ["Ice", "Tide"]
+
+
+def list_types(caller, make_meeting, *phases, **limits):
+    """Hold a meeting with these phases and return the types of its events, and the prompts."""
+    with Experts() as server:
+        question = make_meeting(server, MeetingAgenda(phases, **limits))
+        assert run_meeting(caller.tenant_id, question.pk)
+    prompts = [request.body["messages"][-1]["content"] for request in server.requests]
+    return [chunk["type"] for _, chunk in streamed(caller, question)][1:-1], prompts
+
+
+def test_a_meeting_has_the_phases_of_its_agenda(caller, make_meeting):
+    assert list_types(caller, make_meeting, "summary")[0] == ["meeting_summary"]
+    types, prompts = list_types(caller, make_meeting, "expert_input", "planning")
+    assert types == ["expert_response"] * 2 + ["todo_update", "meeting_summary"]
+    assert "What do you know about this?" in prompts[0]
+
+
+@pytest.mark.parametrize(("max_rounds", "requests"), [(1, 4), (2, 7), (3, 8), (20, 8)])
+def test_rounds_end_without_further_questions(caller, make_meeting, max_rounds, requests):
+    types, prompts = list_types(caller, make_meeting, "questioning", "expert_input", max_rounds=max_rounds)
+
+    rounds = min(max_rounds, 2)
+    first, second = ["pm_question"] * 2, ["pm_question"]
+    answers = ["expert_response"] * 2
+    assert types == [*first, *answers, *(second + answers) * (rounds - 1), "meeting_summary"]
+    assert len(prompts) == requests
+    if rounds == 2:
+        assert "Ice: A hand." in prompts[3]
+        assert "- And at night?" in prompts[5]
+        assert "- And at night?" not in prompts[4]
+
+
+@pytest.mark.parametrize(
+    ("phases", "max_rounds", "message"),
+    [
+        (("execution",), 1, "requires the phase planning"),
+        (("questioning",), 2, "requires the phases"),
+        (("summary", "party"), 1, "Unknown phases: party."),
+        (("summary",), 0, "1 to 20 rounds"),
+    ],
+)
+def test_impossible_agendas_are_refused(phases, max_rounds, message):
+    with pytest.raises(ValueError, match=message):
+        MeetingAgenda(phases, max_rounds)
 
 
 def test_the_database_gives_the_meeting_as_it_was_streamed(caller, make_meeting):

@@ -1,10 +1,12 @@
 """Bodies of steps: the members of each kind."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from config.db.json_schema import Short, StrictSchema, Text
+from conversations.choices import MeetingPhase
+from conversations.services.meeting_state import MAX_ROUNDS, MeetingAgenda
 from workflows.choices import StepKind
 
 from .expressions import resolve
@@ -73,8 +75,24 @@ class ExpertGroupBody(StepBody):
     kind: Literal[StepKind.EXPERT_GROUP]
     agents: list[Slug] = Field(min_length=1, max_length=8)
     topic: Annotated[Text, StringConstraints(min_length=1)]
-    phases: list[Short] | None = Field(None, max_length=20)
-    max_rounds: int | None = Field(None, ge=1, le=20)
+    phases: list[MeetingPhase] | None = Field(
+        None,
+        min_length=1,
+        max_length=5,
+        description="Phases of the meeting, in their fixed order. `summary` is always held. Default: all.",
+    )
+    max_rounds: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_ROUNDS,
+        description="Maximum number of rounds of questions and contributions. Default: 1.",
+    )
+
+    @model_validator(mode="after")
+    def check_agenda(self) -> Self:
+        """Refuse phases and rounds that a meeting cannot have."""
+        MeetingAgenda(tuple(self.phases or MeetingPhase.values), self.max_rounds or 1)
+        return self
 
 
 class ToolBody(StepBody):

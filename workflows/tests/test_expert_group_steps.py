@@ -14,6 +14,8 @@ from workflows.runtime.step_bodies import StepCancelledError, StepError, Wait, g
 from workflows.runtime.step_conversations import get_link
 from workflows.tests.step_contexts import build_context, cancel_after
 
+MARKS = ("Which questions", "Which further questions", "You are asked", "Summarise")
+
 
 class Experts(FakeOpenAI):
     """Replies for each role of a meeting, depending on the prompt."""
@@ -52,8 +54,8 @@ def wakes(monkeypatch):
     return found
 
 
-def build(member, agents=("lead", "ice"), **fields):
-    config = {"agents": list(agents), "topic": "How do we keep the harbour open?"}
+def build(member, agents=("lead", "ice"), agenda=None, **fields):
+    config = {"agents": list(agents), "topic": "How do we keep the harbour open?", **(agenda or {})}
     return build_context(member, StepKind.EXPERT_GROUP, config, **fields)
 
 
@@ -106,6 +108,22 @@ def test_a_single_agent_leads_and_answers(member, experts):
     with context.scope():
         state = SessionState.objects.get().state["meeting_state"]
     assert ([each["name"] for each in state["experts"]], state["manager"]["name"]) == (["Lead"], "Lead")
+
+
+def test_agenda_of_the_step_is_that_of_the_meeting(member, experts, wakes, server):
+    phases = ["questioning", "expert_input"]
+    context = build(member, agenda={"phases": phases, "max_rounds": 3})
+    run(context)
+    hold_meeting(context)
+    output = run(context).output
+    assert (output["summary"], output["todos"]) == ("Done.", [])
+    prompts = [request.body["messages"][-1]["content"] for request in server.requests]
+    assert [next(part for part in MARKS if part in prompt) for prompt in prompts] == [
+        "Which questions",
+        "You are asked",
+        "Which further questions",
+        "Summarise",
+    ]
 
 
 def test_failed_meetings_fail_the_step(member, experts, wakes):

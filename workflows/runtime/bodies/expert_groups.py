@@ -13,7 +13,7 @@ from conversations.meetings.runner import begin_meeting
 from conversations.models import Conversation, SessionState
 from conversations.runtime.journal import strip_unstorable_json
 from conversations.services.conversations import start_conversation
-from conversations.services.meeting_state import get_meeting
+from conversations.services.meeting_state import MeetingAgenda, get_meeting
 from conversations.services.meetings import COMPLETED, RUNNING, rebuild_meeting
 from workflows.choices import StepKind
 from workflows.runtime.outside_calls import require_text
@@ -64,7 +64,20 @@ def _begin(context: StepContext, link: StepLink) -> None:
         metadata={**link.render(), "flow_id": str(context.execution_id)},
         conversation_id=link.conversation_id,
     )
-    begin_meeting(conversation.pk, question=topic, experts=others or [leader], user_id=context.user_id)
+    begin_meeting(
+        conversation.pk,
+        question=topic,
+        experts=others or [leader],
+        user_id=context.user_id,
+        agenda=_build_agenda(context.config),
+    )
+
+
+def _build_agenda(config: dict[str, Any]) -> MeetingAgenda:
+    # The definition language has checked both.
+    phases = config.get("phases")
+    limits = {"max_rounds": config.get("max_rounds") or 1}
+    return MeetingAgenda(**limits, **({"phases": tuple(phases)} if phases else {}))
 
 
 def _build_result(conversation_id: UUID) -> StepResult | None:
