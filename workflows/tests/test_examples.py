@@ -7,22 +7,29 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.utils import timezone
+from mcp.server.mcpserver import MCPServer
 
 from agents.choices import HTTP_SERVICE
+from agents.models import McpServer
 from agents.testing import call_tool, say
-from agents.tests.factories import AgentFactory, IntegrationFactory
+from agents.tests.factories import AgentFactory, IntegrationFactory, McpServerConfigFactory
 from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
+from conversations.meetings.runner import run_meeting
+from conversations.models import AnswerLease
 from knowledge.tests.factories import CollectionFactory
 from tenants.services.outbox import publish as publish_event
 from workflows.choices import ApprovalStatus, Decision
-from workflows.models import Approval, StepExecution, WorkflowExecution
+from workflows.models import Approval, MapItem, StepExecution, WorkflowExecution
 from workflows.runtime.bodies.control_flow import make_event_type
 from workflows.runtime.event_delivery import deliver_events
 from workflows.services.publishing import publish
 from workflows.services.runs import start_run
+from workflows.services.waiting_steps import wake_step
 from workflows.services.workflow_files import import_workflow
 from workflows.testing import run_lanes, skip_waits
 from workflows.tests.approval_steps import answer
+from workflows.tests.days.mcp_server import run_mcp_server
 from workflows.tests.runs import reread, states
 from workflows.tests.step_contexts import ServedReply
 from workflows.tests.test_agent_steps import model
@@ -233,6 +240,99 @@ def test_answer_ticket_sends_approved_answers_only(
     sent = [{"ticket": 7, "text": "At noon."}] if decision == Decision.APPROVED else []
     assert end(run) == ("", "completed", {"sent": bool(sent)})
     assert [json.loads(each.body) for each in helpdesk.requests] == sent
+
+
+def test_convert_prices_tolerates_failures_of_items(store, begin):
+    run = begin(store("convert-prices"), {"prices": ["1.5"] * 98 + ["n/a", "2"], "rate": 1.1})
+
+    assert end(run) == ("", "completed", {"summary": {"converted": 99, "failed": 1}})
+    with tenant_scope(run.tenant_id, actor="system:test"):
+        outputs = MapItem.objects.order_by("position").values_list("output_data", flat=True)
+        assert [outputs[0], outputs[99]] == [{"convert": 1.65}, {"convert": 2.2}]
+
+
+def test_convert_prices_fails_with_more_failures(store, begin):
+    run = begin(store("convert-prices"), {"prices": ["1", "n/a"], "rate": 2})
+
+    assert (run.status, states(run)) == ("failed", {"each": "failed"})
+    assert run.error_message.startswith("Step each: ")
+
+
+@pytest.mark.parametrize(("value", "conditions"), [(5, None), (500_000, {"limit": 3})])
+def test_review_contract_asks_for_conditions_of_large_ones(
+    value, conditions, member, store, begin, make_agents
+):
+    script = [say("Analyst: Who is liable?"), say("We are."), say("None."), say("A large risk.")]
+    server = make_agents("reviewer", "analyst", script=script)
+
+    run = begin(store("review-contract"), {"text": "We deliver.", "value": value})
+    assert states(run) == {"meeting": "waiting"}
+    run = hold_meeting(run)
+    if conditions:
+        assert states(run)["details"] == "waiting"
+        run = decide_next(run, member, values=conditions)
+
+    assert end(run) == ("", "completed", {"summary": "A large risk.", "conditions": conditions})
+    assert states(run)["details"] == ("completed" if conditions else "skipped")
+    assert len(server.requests) == 4
+
+
+def hold_meeting(run):
+    """Hold the meeting that the run waits for, and wake its step, as the jobs do."""
+    with tenant_scope(run.tenant_id, actor="system:test"):
+        lease = AnswerLease.objects.get(kind="meeting")
+        step = StepExecution.objects.get(execution=run, status="waiting")
+    assert run_meeting(run.tenant_id, lease.message_id)
+    with tenant_scope(run.tenant_id, actor="system:test"):
+        assert wake_step(run.tenant_id, step.pk)
+    run_lanes(run.tenant_id)
+    return reread(run)
+
+
+@pytest.fixture
+def tracker(tenant, member):
+    """Return a function that starts an MCP server with a tool, and returns its calls."""
+
+    def connect(url):
+        with tenant_scope(tenant, user=member.user):
+            server = McpServerConfigFactory(config={}, env={}, resource_limits={"timeout": 20}).mcp_server
+        tools = [{"name": "create_issue", "inputSchema": {"required": ["title"]}}]
+        with as_platform():
+            rows = McpServer.objects.filter(pk=server.pk)
+            rows.update(slug="tracker", server_type="http", command=url, tool_definitions=tools)
+
+    calls, issues = [], MCPServer("tracker")
+
+    @issues.tool()
+    def create_issue(title: str) -> dict:
+        """Create an issue."""
+        calls.append(title)
+        if "Fire" in title:
+            raise ValueError("the tracker burns")
+        return {"number": 7}
+
+    with run_mcp_server(issues) as url:
+        connect(url)
+        yield calls
+
+
+def test_report_incident_creates_an_issue(tracker, store, begin):
+    run = begin(store("report-incident"), {"title": "Flood"})
+
+    assert (run.error_message, run.status) == ("", "completed")
+    assert json.loads(run.output_data["issue"]) == {"number": 7}
+    assert states(run) == {"issue": "completed", "by_hand": "skipped", "result": "completed"}
+    assert tracker == ["Flood"]
+
+
+def test_report_incident_asks_a_person_if_the_tracker_fails(tenant, member, tracker, store, begin):
+    run = begin(store("report-incident"), {"title": "Fire"})
+    skip_waits(tenant)
+    assert states(run) == {"issue": "failed", "by_hand": "waiting"}
+    run = decide_next(run, member, values={"number": 12})
+
+    assert end(run) == ("", "completed", {"issue": {"number": 12}})
+    assert set(tracker) == {"Fire"}
 
 
 def decide_next(run, person, decision=Decision.APPROVED, **fields):

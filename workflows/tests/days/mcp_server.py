@@ -1,17 +1,17 @@
-"""The reference MCP server of the agents' tests, over HTTP in a thread of this process."""
+"""MCP servers over HTTP in a thread of this process, by default the reference server of the agents' tests."""
 
 import threading
 from contextlib import contextmanager
 
 import uvicorn
 
-from agents.tests.reference_server import server
+from agents.tests import reference_server
 from knowledge.tests.waiting import wait_until
 
 
 @contextmanager
-def run_mcp_server():
-    """Run the server on a free port of 127.0.0.1 and return its URL."""
+def run_mcp_server(server=reference_server.server):
+    """Run a server on a free port of 127.0.0.1 and return its URL."""
     options = {"host": "127.0.0.1", "port": 0, "log_level": "error"}
     web = uvicorn.Server(uvicorn.Config(server.streamable_http_app(), **options))
     thread = threading.Thread(target=web.run, daemon=True)
