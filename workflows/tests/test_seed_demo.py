@@ -10,6 +10,8 @@ from agents.models import Agent, AgentTemplate, McpServer
 from config.tenancy.scope import tenant_scope
 from knowledge.models import Document, Term
 from tenants.models import BillingRecord, Subscription, Tenant
+from workflows.models import Approval, WorkflowExecution
+from workflows.testing import run_lanes
 
 
 @pytest.fixture
@@ -46,6 +48,21 @@ def test_there_are_samples_to_look_at(seeded):
         assert BillingRecord.objects.count() == 6
 
 
+def test_sample_runs_complete_fail_and_wait(seeded):
+    seeded()
+    tenant = Tenant.objects.get(slug="demo")
+    run_lanes(tenant)
+    with tenant_scope(tenant, user=User.objects.get(email="admin@demo.example")):
+        runs = WorkflowExecution.objects.order_by("id").select_related("workflow")
+        assert [(run.workflow.slug, run.status, run.output_data) for run in runs] == [
+            ("answer-question", "waiting", None),
+            ("convert-price", "completed", {"price": 23.28}),
+            ("convert-price", "failed", None),
+        ]
+        assert runs[2].error_message.startswith("Step convert: ")
+        assert Approval.objects.get().prompt.startswith("Is this answer right? ")
+
+
 def test_only_the_owner_may_read_the_file(seeded, tmp_path):
     seeded()
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
@@ -55,6 +72,7 @@ def test_a_second_time_changes_nothing(seeded):
     assert seeded() == seeded()
     with tenant_scope(Tenant.objects.get(slug="demo")):
         assert (Agent.objects.count(), Document.objects.count()) == (1, 1)
+        assert WorkflowExecution.objects.count() == 3
 
 
 def test_no_password_is_known_beforehand(seeded, tmp_path):

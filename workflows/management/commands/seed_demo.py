@@ -27,6 +27,7 @@ from tenants.demo import make_billing_samples
 from tenants.models import Tenant
 from tenants.services.metering import roll_up_usage
 from tenants.services.tenants import create_tenant
+from workflows.demo.samples import make_sample_runs
 from workflows.services.performance import compute_performance
 
 TENANT, OTHER, AGENT, COLLECTION = "demo", "globex", "guide", "conclave-docs"
@@ -73,6 +74,8 @@ class Command(BaseCommand):
             key = self._key(admin, known.get("api_key", ""))
         self._samples(tenant, other, admin)
         self._knowledge(tenant, admin, quiet=options["verbosity"] == 0)
+        with tenant_scope(tenant, user=admin, actor=ACTOR):
+            make_sample_runs(admin.pk)
         if options["fresh"] or options["scale"]:
             self._history([(tenant, options["scale"]), (other, -(-options["scale"] // 10))], admin, options)
         _write(
