@@ -101,6 +101,9 @@ class RunPageMixin:
         # The row is read by the base class, before the template is rendered.
         page = SimpleLazyObject(lambda: build_run_page(request.current_object, shows_usage=shows_usage))
         context = {"run_page": page, "bar_width": BAR_WIDTH, **(extra_context or {})}
+        if seen:
+            # The page that is updated has the colours, and its policy has another nonce.
+            context["colors"] = None
         return super().change_view(request, object_id, form_url, context)
 
 

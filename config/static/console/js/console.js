@@ -95,5 +95,15 @@ document.addEventListener("alpine:init", () => {
   Alpine.data("arrayField", arrayField);
 });
 document.addEventListener("DOMContentLoaded", () => applyStyles(document));
+// unfold's own listener fails for forms that are not inlines.
+document.addEventListener(
+  "htmx:afterSettle",
+  (event) => {
+    if (!event.target.dataset?.inlineFormset) {
+      event.stopPropagation();
+    }
+  },
+  true,
+);
 document.addEventListener("htmx:load", (event) => applyStyles(event.detail.elt.parentElement || document));
 Object.assign(htmx.config, { allowEval: false, includeIndicatorStyles: false });
