@@ -129,9 +129,12 @@ def send_approval_email(tenant_id: str, approval_id: str, user_id: str, is_remin
 @app.task(queueing_lock="delete_stray_outputs")
 @job
 def delete_stray_outputs(timestamp: int) -> None:
-    """Delete output files of deleted runs and lost attempts."""
+    """Delete files of deleted runs and graphs, and of lost attempts."""
     from knowledge.services.maintenance import delete_stray_files
     from workflows.models import StepExecution
+    from workflows.services.checkpoints import MODELS, get_folder
     from workflows.services.outputs import FOLDER
 
     delete_stray_files(folder=FOLDER, naming=StepExecution)
+    for model in MODELS:
+        delete_stray_files(folder=get_folder(model), naming=model)

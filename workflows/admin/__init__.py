@@ -3,6 +3,7 @@
 from .activities import ActivityAdmin, ActivityAssignmentAdmin, ActivityStatusAdmin, ActivityTypeAdmin
 from .approvals import ApprovalAdmin, ApprovalAssigneeAdmin, ApprovalDecisionAdmin, ApprovalLinkAdmin
 from .assets import AssetAdmin, AssetDependencyAdmin, AssetEmbeddingAdmin
+from .checkpoints import GraphChannelValueAdmin, GraphCheckpointAdmin, GraphWriteAdmin
 from .definitions import WorkflowAdmin, WorkflowAgentAdmin, WorkflowVersionAdmin
 from .engine import WorkflowEventAdmin, WorkflowGateAdmin, WorkflowLaneAdmin
 from .executions import StepExecutionAdmin, WorkflowExecutionAdmin
@@ -50,6 +51,9 @@ __all__ = [
     "CollectionFlowAdmin",
     "DiscoveryFlowAdmin",
     "ExecutionFlowAdmin",
+    "GraphChannelValueAdmin",
+    "GraphCheckpointAdmin",
+    "GraphWriteAdmin",
     "MapItemAdmin",
     "MapRangeAdmin",
     "MapStateAdmin",

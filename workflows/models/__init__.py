@@ -3,6 +3,7 @@
 from .activities import Activity, ActivityAssignment, ActivityStatus, ActivityType
 from .approvals import Approval, ApprovalAssignee, ApprovalDecision, ApprovalLink
 from .assets import Asset, AssetDependency, AssetEmbedding
+from .checkpoints import GraphChannelValue, GraphCheckpoint, GraphWrite
 from .definitions import Workflow, WorkflowAgent, WorkflowTrigger, WorkflowVersion
 from .engine import WorkflowEvent, WorkflowGate, WorkflowLane
 from .executions import StepExecution, WorkflowExecution
@@ -36,6 +37,9 @@ __all__ = [
     "CollectionFlow",
     "DiscoveryFlow",
     "ExecutionFlow",
+    "GraphChannelValue",
+    "GraphCheckpoint",
+    "GraphWrite",
     "MapItem",
     "MapRange",
     "MapState",

@@ -10,6 +10,11 @@ from config.db.ids import uuid7
 from config.testing.factories import BaseFactory, ReportFactory, member_user
 from tenants.tests.factories import EngagementFactory
 from workflows import models
+from workflows.tests.checkpoint_factories import (  # noqa: F401 (found here by the registry)
+    GraphChannelValueFactory,
+    GraphCheckpointFactory,
+    GraphWriteFactory,
+)
 from workflows.tests.engine_factories import (  # noqa: F401 (found here by the registry)
     MapItemFactory,
     MapRangeFactory,
