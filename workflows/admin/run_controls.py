@@ -9,7 +9,7 @@ from unfold.decorators import action
 
 from workflows.choices import ExecutionStatus
 from workflows.models import WorkflowExecution
-from workflows.services.runs import cancel_run, pause_run, redrive_run, resume_run
+from workflows.services.backend import backend
 
 OPEN = frozenset(
     {
@@ -51,23 +51,23 @@ class RunControlMixin:
     @action(description="Cancel", permissions=["cancel"], url_path="cancel", icon="cancel")
     def cancel(self, request, object_id):
         """Cancel the run."""
-        return self._confirm(request, object_id, cancel_run, "Cancel the run? Its steps end now.")
+        return self._confirm(request, object_id, backend.cancel, "Cancel the run? Its steps end now.")
 
     @action(description="Pause", permissions=["pause"], url_path="pause", icon="pause")
     def pause(self, request, object_id):
         """Start no further steps until the run is resumed."""
-        return self._confirm(request, object_id, pause_run, "Pause the run? Steps that run now finish.")
+        return self._confirm(request, object_id, backend.pause, "Pause the run? Steps that run now finish.")
 
     @action(description="Resume", permissions=["resume"], url_path="resume", icon="play_arrow")
     def resume(self, request, object_id):
         """Continue a paused run."""
-        return self._confirm(request, object_id, resume_run, "Resume the run?")
+        return self._confirm(request, object_id, backend.resume, "Resume the run?")
 
     @action(description="Redrive", permissions=["redrive"], url_path="redrive", icon="replay")
     def redrive(self, request, object_id):
         """Run the failed steps again."""
         text = "Run the failed and cancelled steps again? Completed steps stay as they are."
-        return self._confirm(request, object_id, redrive_run, text)
+        return self._confirm(request, object_id, backend.redrive, text)
 
     def _confirm(self, request, object_id, change, text):
         """Ask for a confirmation, then change the run."""

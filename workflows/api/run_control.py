@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from config.api.exceptions import Conflict
 from config.api.views import bodyless
 from workflows.models import WorkflowExecution
-from workflows.services.runs import cancel_run, pause_run, redrive_run, resume_run
+from workflows.services.backend import backend
 
 from .run_serializers import WorkflowExecutionSerializer
 
@@ -40,19 +40,19 @@ class RunControlActions:
     @action(detail=True, methods=["post"])
     def cancel(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Cancel a run. Steps in progress stop."""
-        return self._control(cancel_run, "The run has ended.")
+        return self._control(backend.cancel, "The run has ended.")
 
     @bodyless(responses=RESPONSES)
     @action(detail=True, methods=["post"])
     def pause(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Pause a run. Steps in progress end, and no further step starts."""
-        return self._control(pause_run, "The run is not in progress.")
+        return self._control(backend.pause, "The run is not in progress.")
 
     @bodyless(responses=RESPONSES)
     @action(detail=True, methods=["post"])
     def resume(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Continue a paused run."""
-        return self._control(resume_run, "The run is not paused.")
+        return self._control(backend.resume, "The run is not paused.")
 
     @extend_schema(request=RedriveSerializer, responses=RESPONSES)
     @action(detail=True, methods=["post"])
@@ -61,7 +61,7 @@ class RunControlActions:
         again = self.validate_body(RedriveSerializer)["again"]  # type: ignore[attr-defined]
         run = self._get_run()
         try:
-            redrive_run(run.pk, again=again)
+            backend.redrive(run.pk, again=again)
         except ValidationError as error:
             raise Conflict(" ".join(error.messages), code="wrong_run_state") from error
         return self.respond_with(run.pk)  # type: ignore[attr-defined]

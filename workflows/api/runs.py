@@ -20,9 +20,9 @@ from config.api.views import json_response
 from config.tenancy.concurrency import ConcurrencyLimitError
 from conversations.api.callers import CallerMixin
 from workflows.models import Workflow, WorkflowExecution, WorkflowVersion
+from workflows.services.backend import backend
 from workflows.services.lookup import get_version
 from workflows.services.run_events import FINISHED, wait_for_run
-from workflows.services.runs import start_run
 
 from .run_serializers import WorkflowExecutionSerializer
 
@@ -179,7 +179,7 @@ class RunActions(CallerMixin):
 
     def _start_run(self, workflow: Workflow, version: Any, values: Any, **options: Any) -> WorkflowExecution:
         user_id = self.credential.user_id
-        return start_run(workflow, input_data=values, version=version, user_id=user_id, **options)
+        return backend.start(workflow, input_data=values, version=version, user_id=user_id, **options)
 
 
 def _find_version(workflow: Workflow, number: int | None) -> WorkflowVersion | None:

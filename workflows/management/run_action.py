@@ -15,9 +15,9 @@ from config.tenancy.scope import tenant_scope
 from tenants.services.lookup import get_tenant_by_slug
 from workflows.choices import ExecutionStatus
 from workflows.models import WorkflowEvent, WorkflowExecution
+from workflows.services.backend import backend
 from workflows.services.lookup import get_version, get_workflow
 from workflows.services.run_events import follow_events
-from workflows.services.runs import start_run
 
 ACTOR = "system:workflow"
 # Without any event for so long, the command says that no worker may be running.
@@ -48,7 +48,7 @@ def run_workflow(options: dict[str, Any], write: Callable[[str], Any]) -> None:
     with scope():
         workflow = get_workflow(options["slug"])
         version = get_version(workflow, options["version_number"])
-        run_id = start_run(workflow, input_data=values, version=version).pk
+        run_id = backend.start(workflow, input_data=values, version=version).pk
     write(f"run {run_id}")
     if not options["no_wait"]:
         _follow(scope, run_id, write)

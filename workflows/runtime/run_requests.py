@@ -17,7 +17,7 @@ from conversations.runtime.journal import strip_unstorable_json
 from conversations.runtime.turns import Caller
 from workflows.choices import ExecutionStatus, WorkflowStatus
 from workflows.models import StepExecution, Workflow, WorkflowExecution, WorkflowVersion
-from workflows.services.runs import start_run
+from workflows.services.backend import backend
 
 MAX_WORKFLOWS = 100
 MAX_WAIT_SECONDS = 300
@@ -101,7 +101,7 @@ def start_workflow(
             _check_depth(parent_run)
             data[STARTED_BY] = str(parent_run)
         try:
-            run = start_run(
+            run = backend.start(
                 workflow,
                 input_data=strip_unstorable_json(dict(values)),
                 trigger_data=data,
@@ -139,15 +139,15 @@ def read_run(caller: Caller, run_id: str) -> dict[str, Any]:
     except ValueError:
         pk = UUID(int=0)
     with caller.scope():
-        run = WorkflowExecution.objects.select_related("workflow").filter(pk=pk).first()
+        run = backend.describe(pk)
     if run is None:
         raise RunRequestError("Run not found.")
     return {
-        "run": str(run.pk),
-        "workflow": run.workflow.slug,
-        "status": str(run.status),
-        "output": run.output_data,
-        "error": run.error_message,
+        "run": str(run.run_id),
+        "workflow": run.workflow,
+        "status": run.status,
+        "output": run.output,
+        "error": run.error,
     }
 
 

@@ -14,7 +14,7 @@ from config.tenancy.scope import platform_scope
 from workflows.choices import FiringStatus
 from workflows.language.expressions import ExpressionError, resolve
 from workflows.models import TriggerFiring, WorkflowTrigger
-from workflows.services.runs import start_run
+from workflows.services.backend import backend
 
 # How long firings are kept: webhooks and events that are repeated later start another run.
 KEPT_FOR = timedelta(days=30)
@@ -54,7 +54,7 @@ def start_firing(trigger: WorkflowTrigger, firing_id: UUID, data: Mapping[str, A
         input_data = resolve(trigger.config.get("input") or {}, {"trigger": data})
     except ExpressionError as error:
         raise ValidationError({"input": str(error)}) from error
-    run = start_run(
+    run = backend.start(
         trigger.workflow,
         input_data=input_data,
         trigger=trigger,

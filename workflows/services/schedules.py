@@ -18,8 +18,8 @@ from workflows import schemas
 from workflows.choices import ExecutionStatus, FiringStatus, OverlapPolicy, TriggerType, WorkflowStatus
 from workflows.language.schedules import DueFires, ScheduleError, find_due_fires
 from workflows.models import TriggerFiring, WorkflowExecution, WorkflowTrigger
+from workflows.services.backend import backend
 from workflows.services.firings import claim_firing, fail_firing, start_firing
-from workflows.services.runs import cancel_run
 from workflows.services.triggers import get_schedule
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def _fire_at(trigger: WorkflowTrigger, overlap: OverlapPolicy, time: datetime, m
         return False
     if overlap == OverlapPolicy.CANCEL_RUNNING:
         for run_id in _list_unfinished(trigger):
-            cancel_run(run_id)
+            backend.cancel(run_id)
     return _start(trigger, firing_id, time, missed)
 
 

@@ -28,8 +28,7 @@ from conversations.runtime.turns import TurnContext, load_turn
 from conversations.services.approvals import decide_call
 from conversations.services.conversations import begin_turn, start_conversation
 from conversations.services.leases import fail_answer, get_lease, take_over
-from workflows.choices import StepKind, StepStatus
-from workflows.models import StepExecution, WorkflowExecution
+from workflows.choices import StepKind
 from workflows.runtime.outside_calls import require_text
 from workflows.runtime.step_bodies import (
     StepCancelledError,
@@ -49,6 +48,7 @@ from workflows.runtime.step_conversations import (
     get_link,
     require_agent,
 )
+from workflows.services.step_rows import get_run_input, is_running
 from workflows.services.waiting_steps import StepLink, defer_wake
 
 POLL_SECONDS = 0.5
@@ -130,8 +130,7 @@ def _get_prompt(context: StepContext) -> str:
         return str(strip_unstorable_json(require_text(context, "prompt")))
     given = context.config.get("input")
     if not given:
-        runs = WorkflowExecution.objects.filter(pk=context.execution_id)
-        given = runs.values_list("input_data", flat=True).first()
+        given = get_run_input(context.execution_id)
     return json.dumps(strip_unstorable_json(given or {}), ensure_ascii=False)
 
 
@@ -186,12 +185,7 @@ def _watch(context: StepContext, turn: TurnContext) -> None:
 
 def _is_running(context: StepContext) -> bool:
     with context.scope():
-        rows = StepExecution.objects.filter(
-            pk=context.step_execution_id,
-            status=StepStatus.RUNNING,
-            execution__completed_at=None,
-        )
-        return rows.exists()
+        return is_running(context.step_execution_id)
 
 
 def _check_cancelled(context: StepContext, answer: Message) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -14,9 +13,10 @@ from tenants.models import OutboxEvent
 from workflows.choices import ExecutionStatus, StepKind
 from workflows.language.expressions import evaluate_condition
 from workflows.language.values import to_seconds
-from workflows.models import StepExecution, Workflow, WorkflowExecution
+from workflows.models import Workflow, WorkflowExecution
 from workflows.runtime.step_bodies import StepContext, StepError, StepResult, Wait, register_body
-from workflows.services.runs import start_run
+from workflows.services.backend import backend
+from workflows.services.step_rows import find_child, get_depth, get_start
 
 # An event may come a moment before the step begins to wait for it.
 LOOK_BACK = timedelta(hours=1)
@@ -59,9 +59,7 @@ def run_wait_event(context: StepContext) -> StepResult | Wait:
     """Wait for an event for which `correlate` is true, or until the timeout."""
     limit = context.config["timeout"]
     with context.scope():
-        started_at = StepExecution.objects.values_list("started_at", flat=True).get(
-            pk=context.step_execution_id
-        )
+        started_at = get_start(context.step_execution_id)
         for event in list_events(context.config["event"], started_at, bool(context.config["correlate"])):
             if matches_event(context.config["correlate"], context.data, event):
                 return StepResult(event)
@@ -104,8 +102,7 @@ def matches_event(correlate: str | None, data: Any, event: dict[str, Any]) -> bo
 def run_workflow(context: StepContext) -> StepResult | Wait:
     """Start another workflow, and wait for its end unless `wait` is false."""
     with context.scope():
-        runs = WorkflowExecution.objects.filter(parent_step_id=context.step_execution_id)
-        child = runs.order_by("-id").first()
+        child = find_child(context.step_execution_id)
     if not context.config["wait"]:
         if child is None:
             with context.scope():
@@ -130,7 +127,7 @@ def start_child(context: StepContext, *, trigger_data: dict[str, Any] | None = N
         StepError: the workflow does not exist or refuses the input, or the runs are nested too deeply.
     """
     slug = context.config["workflow"]
-    depth = get_depth(context.execution_id)
+    depth = get_depth(context.execution_id, MAX_DEPTH)
     if depth >= MAX_DEPTH:
         raise StepError(
             "too_deep", f"Workflows can be nested at most {MAX_DEPTH} levels deep.", retryable=False
@@ -139,7 +136,7 @@ def start_child(context: StepContext, *, trigger_data: dict[str, Any] | None = N
     if workflow is None:
         raise StepError("workflow_missing", f"The workflow {slug} does not exist.", retryable=False)
     try:
-        return start_run(
+        return backend.start(
             workflow,
             input_data=context.config["input"],
             version=choose_version(workflow, context.config["version"]),
@@ -159,17 +156,3 @@ def choose_version(workflow: Workflow, version: str | int) -> Any:
             raise StepError("workflow_missing", f"{workflow.slug} has no version {version}.", retryable=False)
         return found
     return None
-
-
-def get_depth(execution_id: UUID) -> int:
-    """Return how many runs are above a run, up to the limit."""
-    depth = 0
-    parent: UUID | None = execution_id
-    while parent is not None and depth <= MAX_DEPTH:
-        parent = (
-            WorkflowExecution.objects.filter(pk=parent)
-            .values_list("parent_step__execution_id", flat=True)
-            .first()
-        )
-        depth += parent is not None
-    return depth
