@@ -35,7 +35,7 @@ T = TypeVar("T")
 # Checkpoints that `list` loads at once, with their values.
 PAGE_SIZE = 50
 EMPTY = ("empty", b"")
-# Members of a checkpoint that have columns or rows of their own.
+# Members of a checkpoint that are stored in separate columns or rows.
 SEPARATE = frozenset({"channel_values", "channel_versions"})
 
 
@@ -64,7 +64,7 @@ class TenantCheckpointSaver(BaseCheckpointSaver[str]):
             with tenant_scope(self.tenant_id, user=self.user_id):
                 yield
         finally:
-            # LangGraph stores from threads of its own, which would keep their connections.
+            # LangGraph stores from background threads, which would keep their connections.
             release_connections()
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:

@@ -1,4 +1,4 @@
-"""What bodies of steps read of the rows of their step and run, which every backend writes.
+"""Reads of the rows of steps and runs by bodies of steps; every backend writes these rows.
 
 Call these functions in the scope of the tenant.
 """
