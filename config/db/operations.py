@@ -172,7 +172,7 @@ class OperationGroup(Operation):
 ADDITIONS = (migrations.AddIndex, migrations.AddConstraint)
 REMOVALS = (migrations.RemoveIndex, migrations.RemoveConstraint)
 CONSTRAINT_CHANGES = (*ADDITIONS, *REMOVALS, migrations.AlterConstraint, AlterConstraints)
-CHANGES = (migrations.AddField, migrations.AlterField, *CONSTRAINT_CHANGES)
+FIELD_CHANGES = (migrations.AddField, migrations.AlterField)
 
 
 def group_operations(operations: Sequence[Operation]) -> list[Operation]:
@@ -207,18 +207,17 @@ def split_operations(operations: Sequence[Operation]) -> list[list[Operation]]:
 def _get_kind(operation: Operation) -> str | None:
     if isinstance(operation, migrations.CreateModel):
         return "models"
-    return "changes" if isinstance(operation, CHANGES) else None
+    return "changes" if isinstance(operation, (*FIELD_CHANGES, *CONSTRAINT_CHANGES)) else None
 
 
 def _list_changes(operation: Operation) -> list[tuple[str, str]]:
     """Return the lower-case model name and the name of each field, index or constraint that the operation changes."""
-    match operation:
-        case AlterConstraints():
-            return [*operation.remove, *((name, each.name) for name, each in operation.add)]
-        case migrations.AddConstraint():
-            return [(operation.model_name_lower, operation.constraint.name)]
-        case migrations.AddIndex():
-            return [(operation.model_name_lower, operation.index.name)]
-        case _ if isinstance(operation, CHANGES):
-            return [(operation.model_name_lower, operation.name)]
+    if isinstance(operation, AlterConstraints):
+        return [*operation.remove, *((name, each.name) for name, each in operation.add)]
+    if isinstance(operation, migrations.AddConstraint):
+        return [(operation.model_name_lower, operation.constraint.name)]
+    if isinstance(operation, migrations.AddIndex):
+        return [(operation.model_name_lower, operation.index.name)]
+    if isinstance(operation, (*FIELD_CHANGES, *REMOVALS, migrations.AlterConstraint)):
+        return [(operation.model_name_lower, operation.name)]
     return []
