@@ -1,5 +1,6 @@
 """Body of `expert_group` steps: a meeting of agents, which a job runs to its end."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 
 from config.db.errors import exceeds_limit
+from conversations.choices import MeetingPhase
 from conversations.meetings.runner import begin_meeting
 from conversations.models import Conversation, SessionState
 from conversations.runtime.journal import strip_unstorable_json
@@ -73,11 +75,11 @@ def _begin(context: StepContext, link: StepLink) -> None:
     )
 
 
-def _build_agenda(config: dict[str, Any]) -> MeetingAgenda:
+def _build_agenda(config: Mapping[str, Any]) -> MeetingAgenda:
     # The definition language has checked both.
-    phases = config.get("phases")
-    limits = {"max_rounds": config.get("max_rounds") or 1}
-    return MeetingAgenda(**limits, **({"phases": tuple(phases)} if phases else {}))
+    return MeetingAgenda(
+        tuple(config.get("phases") or MeetingPhase.values), max_rounds=config.get("max_rounds") or 1
+    )
 
 
 def _build_result(conversation_id: UUID) -> StepResult | None:
