@@ -15,6 +15,7 @@ from workflows.models import (
 )
 
 EXECUTIONS = 50
+# The other agents of the history are inactive, because they have no account of a provider.
 WORKFLOWS: tuple[tuple[str, str, str, list[dict[str, Any]]], ...] = (
     (
         "answer-ticket",
@@ -22,7 +23,7 @@ WORKFLOWS: tuple[tuple[str, str, str, list[dict[str, Any]]], ...] = (
         "event",
         [
             {"id": "draft", "kind": "agent", "agent": "support"},
-            {"id": "check", "kind": "agent", "agent": "reviewer"},
+            {"id": "check", "kind": "agent", "agent": "support"},
         ],
     ),
     (
@@ -30,8 +31,8 @@ WORKFLOWS: tuple[tuple[str, str, str, list[dict[str, Any]]], ...] = (
         "Weekly report",
         "scheduled",
         [
-            {"id": "figures", "kind": "agent", "agent": "analyst"},
-            {"id": "text", "kind": "agent", "agent": "writer"},
+            {"id": "figures", "kind": "agent", "agent": "support"},
+            {"id": "text", "kind": "agent", "agent": "support"},
             {"id": "release", "kind": "approval", "prompt": "Send the report?"},
         ],
     ),
@@ -40,10 +41,10 @@ WORKFLOWS: tuple[tuple[str, str, str, list[dict[str, Any]]], ...] = (
         "Review a contract",
         "manual",
         [
-            {"id": "read", "kind": "agent", "agent": "reviewer"},
-            {"id": "search", "kind": "tool", "tool": "search_knowledge"},
+            {"id": "read", "kind": "agent", "agent": "support"},
+            {"id": "date", "kind": "tool", "tool": "current_time"},
             {"id": "decide", "kind": "approval", "prompt": "Is the contract acceptable?"},
-            {"id": "summary", "kind": "agent", "agent": "writer"},
+            {"id": "summary", "kind": "agent", "agent": "support"},
         ],
     ),
 )
