@@ -22,7 +22,7 @@ from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from conversations.completions import results
 from conversations.models import Message
-from conversations.runtime import agent_runs, learned_patterns, turn_results
+from conversations.runtime import agent_runs, turn_results
 from conversations.runtime.loop import run_turn
 from conversations.runtime.recovery import resume_answer
 from conversations.runtime.turns import Caller, load_turn
@@ -40,8 +40,6 @@ from workflows.tests.factories import AgentLearningPatternFactory
 
 JSON = "application/json"
 SECRET = "Tell me about the merger with Kojenwerft."
-# So many rows that an index of their keys is cheaper than an index of tenants or users.
-ENOUGH_ROWS = 1000
 SUM, NO_SUM = call_tool("calculator", expression="6 * 7"), call_tool("calculator", expression="9**9**9")
 
 
@@ -376,34 +374,6 @@ def test_what_was_learned_can_be_read_and_deleted(ask, api_client, caller):
     # Those of others, and those that clients observed, stay.
     assert client.post("/api/v1/learning-patterns/forget/", content_type=JSON).json() == {"deleted": 0}
     assert len(counts(caller)) == 2
-
-
-def test_patterns_are_found_by_their_keys(caller, agent, monkeypatch):
-    asked = []
-    monkeypatch.setattr(learned_patterns, "run_prepared", lambda *args: asked.append(args) or [])
-    with caller.scope(), connection.cursor() as cursor:
-        # The planner estimates the rows from the size of a table: in small tables all indexes cost the same.
-        LearningPattern.objects.bulk_create(
-            LearningPattern(
-                tenant_id=caller.tenant_id,
-                user_id=caller.user_id,
-                pattern_type="other",
-                key=f"term:{number}",
-                data={},
-            )
-            for number in range(ENOUGH_ROWS)
-        )
-        AgentLearningPattern.objects.bulk_create(
-            AgentLearningPatternFactory.build(tenant_id=caller.tenant_id, key=f"tool:{number}")
-            for number in range(ENOUGH_ROWS)
-        )
-        learned_patterns.find_terms_and_patterns(agent, "What?", caller.user_id, [])
-        ((sql, parameters),) = asked
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {sql}", parameters)
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "knowledge_pattern_once" in plan
-    assert "workflows_agentlearningpattern_once" in plan
 
 
 def test_answer_that_is_not_stored_is_not_learned(ask, caller, monkeypatch):
