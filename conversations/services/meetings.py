@@ -81,21 +81,11 @@ def open_meeting(
     if session.mode in COPIED_MODES:
         session.state[CHAT_MODE] = session.mode
     session.mode, session.phase = ChatMode.EXPERT_GROUP, MeetingPhase.QUESTIONING
-    session.state = meeting_state.initial_state(
-        session.state,
-        asked.pk,
-        conversation.agent,
-        experts,
-        after=before.get("sequence", 0),
-        agenda=agenda or meeting_state.MeetingAgenda(),
-    )
-    _stream(
-        session,
-        StreamType.MEETING_START,
-        question,
-        message=asked.pk,
-        **meeting_state.get_participants(session.state),
-    )
+    agenda, after = agenda or meeting_state.MeetingAgenda(), before.get("sequence", 0)
+    who = asked.pk, conversation.agent, experts
+    session.state = meeting_state.initial_state(session.state, *who, after=after, agenda=agenda)
+    participants = meeting_state.get_participants(session.state)
+    _stream(session, StreamType.MEETING_START, question, message=asked.pk, **participants)
     session.save()
     open_lease(asked, kind=LeaseKind.MEETING, held=False)
     return asked

@@ -91,6 +91,38 @@ def send_webhook(url, trigger_id, secret):
         return json.load(response)["run_id"]
 
 
+class RunPage:
+    """The page of a run in a browser, and the inbox of approvals; the methods take a browser context."""
+
+    def __init__(self, url, run_id):
+        self.url = f"{url}/console/workflows"
+        self.run_id, self.page = run_id, None
+
+    def open(self, context):
+        """Open the page and return its text."""
+        self.page = context.new_page()
+        self.page.goto(f"{self.url}/workflowexecution/{self.run_id}/change/")
+        # Lost if the page is loaded again.
+        self.page.evaluate("window.isFirstLoad = true")
+        return self.page.locator("#run").inner_text()
+
+    def approve(self, context):
+        """Approve the only approval of the inbox."""
+        page = context.new_page()
+        page.goto(f"{self.url}/approval/?waiting=me")
+        page.locator("a[href$='/decide/']").click()
+        page.get_by_text("Send this answer? High water comes at noon.").wait_for()
+        page.get_by_role("button", name="Approve").click()
+        page.get_by_text("You approved it.").wait_for()
+
+    def follow(self, _context):
+        """Wait for the end; return the text, whether the page still asks, and whether it was not loaded again."""
+        self.page.locator("#run [role=status]").get_by_text("Completed").wait_for()
+        self.page.get_by_role("link", name="Cancel").wait_for(state="detached")
+        asks = self.page.locator("#run [hx-trigger]").count()
+        return self.page.locator("#run").inner_text(), asks, self.page.evaluate("window.isFirstLoad")
+
+
 def test_webhook_search_agent_approval_and_request(tenant, member, live_server, browser, ticket_workflow):
     workflow, server, helpdesk = ticket_workflow
     with tenant_scope(tenant, user=member.user):
@@ -103,43 +135,19 @@ def test_webhook_search_agent_approval_and_request(tenant, member, live_server, 
     assert states(run) == {"facts": "completed", "draft": "completed", "check": "waiting"}
     assert "noon in Emden" in server.requests[0].body["messages"][-1]["content"]
 
-    pages = {}
-
-    def open_run(context):
-        page = pages["run"] = context.new_page()
-        page.goto(f"{live_server.url}/console/workflows/workflowexecution/{run_id}/change/")
-        # Lost if the page is loaded again.
-        page.evaluate("window.isFirstLoad = true")
-        return page.locator("#run").inner_text()
-
-    def approve(context):
-        page = context.new_page()
-        page.goto(f"{live_server.url}/console/workflows/approval/?waiting=me")
-        page.locator("a[href$='/decide/']").click()
-        page.get_by_text("Send this answer? High water comes at noon.").wait_for()
-        page.get_by_role("button", name="Approve").click()
-        page.get_by_text("You approved it.").wait_for()
-
-    def follow(context):
-        page = pages["run"]
-        page.locator("#run [role=status]").get_by_text("Completed").wait_for()
-        page.get_by_role("link", name="Cancel").wait_for(state="detached")
-        shown = page.locator("#run").inner_text()
-        is_followed = page.locator("#run [hx-trigger]").count()
-        return shown, is_followed, page.evaluate("window.isFirstLoad")
-
-    before = browser(open_run)
+    page = RunPage(live_server.url, run_id)
+    before = browser(page.open)
     assert "WAITING" in before.upper()
     assert "2 of 4 steps" in before
-    browser(approve)
+    browser(page.approve)
     assert helpdesk.requests == []
     run_lanes(tenant)
-    shown, is_followed, is_first_load = browser(follow)
+    shown, asks, is_first_load = browser(page.follow)
 
     (sent,) = helpdesk.requests
     assert json.loads(sent.body) == {"ticket": 7, "text": "High water comes at noon."}
     assert sent.headers["idempotency-key"].startswith(f"{run_id}:send")
     assert (reread(run).status, reread(run).output_data) == ("completed", {"sent": True})
     assert "4 of 4 steps" in shown
-    assert (is_followed, is_first_load) == (0, True)
+    assert (asks, is_first_load) == (0, True)
     assert browser(lambda context: context.violations) == []
