@@ -23,8 +23,9 @@ PATTERNS: dict[str, str] = {
     "id": r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b",
     "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     "authorization": r"(?i:\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,})",
+    # The first part of a JSON Web Token ends before "-eyJ"; otherwise each "eyJ" of a long run is read to its end.
     "token": r"\bcvk_[a-z]+_[A-Za-z0-9_-]{8,}|\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{20,}"
-    r"|\bxox[a-z]-[A-Za-z0-9-]{10,}|\bAKIA[A-Z0-9]{16}\b|\beyJ[\w-]{8,2048}+\.[\w-]{8,}+\.[\w-]+",
+    r"|\bxox[a-z]-[A-Za-z0-9-]{10,}|\bAKIA[A-Z0-9]{16}\b|\beyJ(?:\w|-(?!eyJ)){8,2048}+\.[\w-]{8,}+\.[\w-]+",
     "password": r"(?<=://)[^\s/:@]*:[^\s/@]+(?=@)",
     "secret": r"(?i:(?:password|passwd|secret|token|api[_-]?key)[\"']?\s*[=:]\s*)[\"']?[^\s\"',;&)}\]]+",
     # Starts at the beginning of a run only; otherwise a long run without "@" takes quadratic time.
