@@ -265,7 +265,8 @@ def rebuild_meeting(conversation_id: UUID) -> dict[str, Any] | None:
     ]
     for chunk in chunks:
         if chunk["type"] in meeting_state.WHOLE_MESSAGES:
-            chunk["content"] = said[chunk["message"]]
+            # Messages can be erased.
+            chunk["content"] = said.get(chunk.get("message", ""), chunk["content"])
     return {
         "status": meeting["status"],
         "phase": session.phase,

@@ -9,6 +9,7 @@ from django.test import override_settings
 
 from agents.testing import FakeOpenAI, fail, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
+from config.db.ids import uuid7
 from config.tenancy.scope import tenant_scope
 from conversations.meetings.runner import begin_meeting, follow_meeting, run_meeting
 from conversations.models import AnswerLease, Message, SessionState
@@ -16,6 +17,7 @@ from conversations.runtime.turns import Caller
 from conversations.services.conversations import begin_turn, start_conversation
 from conversations.services.meeting_state import MeetingAgenda, parse_questions, parse_tasks
 from conversations.services.meetings import MeetingRunningError, rebuild_meeting, render_event
+from conversations.tests.factories import StreamEventFactory
 from conversations.tests.workers import in_background, resume_due, workers
 
 QUESTION = "How do we keep the harbour open in winter?"
@@ -184,6 +186,21 @@ def test_the_database_gives_the_meeting_as_it_was_streamed(caller, make_meeting)
     assert built["chunks"] == [chunk for _, chunk in streamed(caller, question)]
     assert (built["status"], built["summary"]) == ("completed", "Break the ice and watch the tide.")
     assert (state.mode, state.phase) == ("expert-group", "summary")
+
+
+def test_meeting_can_be_shown_without_a_message_that_is_gone(caller, make_meeting):
+    with Experts() as server:
+        question = make_meeting(server)
+        run_meeting(caller.tenant_id, question.pk)
+    with caller.scope():
+        last = rebuild_meeting(question.conversation_id)["last"]
+        for number, metadata in enumerate(({}, {"message": str(uuid7())}), start=1):
+            message = {"role": "assistant", "content": "Gone.", "metadata": metadata}
+            StreamEventFactory(
+                conversation_id=question.conversation_id, sequence_number=last + number, message=message
+            )
+        chunks = rebuild_meeting(question.conversation_id)["chunks"]
+    assert [chunk["content"] for chunk in chunks[-2:]] == ["Gone.", "Gone."]
 
 
 def test_failed_expert_does_not_end_meeting(caller, make_meeting):
