@@ -5,7 +5,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -14,7 +14,7 @@ from . import size
 from .installation import House, made_house
 from .meter import Compared
 
-Lines = list["Line"]
+Lines = Iterable["Line"]
 
 
 @dataclass(frozen=True)
@@ -179,15 +179,13 @@ def _workflows(house: House, options: argparse.Namespace) -> Lines:
 
     costs = compare_steps(house, rounds=options.rounds)
     detail = f"{costs.step:.2f} : {costs.job:.2f} ms of CPU"
-    lines = [Line("step that does nothing : job", costs.ratio, 0.67, "x", detail)]
-    lines.append(Line("CPU of a start", measure_start(house, count=options.count), 15, "ms"))
+    yield Line("step that does nothing : job", costs.ratio, 0.67, "x", detail)
+    yield Line("CPU of a start", measure_start(house, count=options.count), 15, "ms")
     alone, behind = compare_tenants(house, find_other_tenant(house), rounds=options.rounds)
     detail = f"{behind:.2f} : {alone:.2f} s, behind 10,000 steps of another tenant"
-    lines.append(Line("ten steps behind others : alone", behind / alone, 2, "x", detail))
-    waiting = compare_waiting(house, count=options.count)
-    return lines + [
-        Line(f"{name} beside 100,000 waits : none", ratio, 1.2, "x") for name, ratio in waiting.items()
-    ]
+    yield Line("ten steps behind others : alone", behind / alone, 2, "x", detail)
+    for name, ratio in compare_waiting(house, count=options.count).items():
+        yield Line(f"{name} beside 100,000 waits : none", ratio, 1.2, "x")
 
 
 BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {

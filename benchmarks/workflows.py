@@ -26,14 +26,13 @@ BODY_SECONDS = 0.02
 NOOP = "benchmarks.workflows.noop"
 DEFER = f"""
 INSERT INTO procrastinate_jobs (queue_name, task_name, args)
-SELECT 'bench', '{NOOP}', '{{}}' FROM generate_series(1, {{count}})
+SELECT 'bench', '{NOOP}', '{{{{}}}}' FROM generate_series(1, {{count}})
 """
 FILL = """
 SET session_replication_role = replica;
 INSERT INTO workflows_stepexecution
-    (id, tenant_id, execution_id, step_id, item, kind, attempt, status, wake_at, priority, claim, takeovers)
-  SELECT uuidv7(), tenant_id, execution_id, 'wait', n, 'delay', 1, 'waiting', now() + interval '1 day', 0, 1, 0
-  FROM workflows_stepexecution, generate_series(1, {count}) n WHERE id = '{step}';
+  SELECT (jsonb_populate_record(step, jsonb_build_object('id', uuidv7(), 'item', n))).*
+  FROM workflows_stepexecution step, generate_series(1, {count}) n WHERE id = '{step}';
 """
 
 
@@ -87,6 +86,8 @@ def measure_start(house: House, *, count: int) -> float:
 
 def compare_waiting(house: House, *, count: int) -> dict[str, float]:
     """Return the CPU of a tick and of a claim beside many waiting steps, relative to none."""
+    from django.db import connection
+
     from config.tenancy.scope import tenant_scope
     from workflows.models import StepExecution
     from workflows.runtime.clock import tick
@@ -101,6 +102,8 @@ def compare_waiting(house: House, *, count: int) -> dict[str, float]:
     _work("workflows", _has_waiting_step)
     with tenant_scope(house.tenant_id, actor="system:bench"):
         step = StepExecution.objects.get(execution__workflow=workflow)
+    connection.close()
+    connection.settings_dict |= _get_worker_login()
     actions = {"tick": tick, "claim": claim}
     alone = {name: _cost(action, count) for name, action in actions.items()}
     _run_sql(FILL.format(count=WAITING, step=step.pk), "ANALYZE workflows_stepexecution")
@@ -163,14 +166,17 @@ def _work(queue: str, is_done: Callable[[], bool], *, interval: float = 0.25, se
     """Run a worker until `is_done`, which is asked at this interval in seconds.
 
     Raises:
-        TimeoutError: it was not done in time.
+        TimeoutError: it was not done in time. Errors of the worker are raised too.
     """
     from procrastinate.contrib.django.utils import connector_params
 
     from config.jobs import QueueConnector
 
+    login = _get_worker_login()
+    parameters = connector_params("default") | {"user": login["USER"], "password": login["PASSWORD"]}
+
     async def run() -> None:
-        with app.replace_connector(QueueConnector(kwargs=connector_params("default"))) as worker:
+        with app.replace_connector(QueueConnector(kwargs=parameters)) as worker:
             async with worker.open_async():
                 task = asyncio.create_task(
                     worker.run_worker_async(
@@ -182,6 +188,8 @@ def _work(queue: str, is_done: Callable[[], bool], *, interval: float = 0.25, se
                 )
                 until = time.monotonic() + seconds
                 while not await asyncio.to_thread(is_done):
+                    if task.done():
+                        task.result()
                     if time.monotonic() > until:
                         raise TimeoutError(queue)
                     await asyncio.sleep(interval)
@@ -189,6 +197,15 @@ def _work(queue: str, is_done: Callable[[], bool], *, interval: float = 0.25, se
                 await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(run())
+
+
+def _get_worker_login() -> dict[str, str]:
+    """Return user name and password of the workers, who alone may read the queue and find due steps."""
+    from config.postgres.logins import WORKER
+    from config.settings.databases import login_settings
+
+    login = login_settings(WORKER)
+    return {name: login[name] for name in ("USER", "PASSWORD")}
 
 
 def _time_run(house: House, workflow: Any) -> float:
