@@ -8,6 +8,7 @@ import time
 import pytest
 
 from agents.testing import FakeOpenAI, fail, invalid_reply, say, slow, unreachable_url
+from config.testing.coverage import pause_tracing
 from knowledge.embedders import (
     EmbeddingError,
     LexicalEmbedder,
@@ -72,9 +73,11 @@ def test_lexical_vectors_agree_across_processes():
 
 def test_lexical_embeds_a_thousand_chunks_in_seconds():
     texts = [" ".join(f"word{(start * 7 + step) % 5000}" for step in range(250)) for start in range(1000)]
-    begin = time.process_time()
-    LexicalEmbedder().embed(texts)
-    assert time.process_time() - begin < 5
+    with pause_tracing():
+        begin = time.process_time()
+        LexicalEmbedder().embed(texts)
+        taken = time.process_time() - begin
+    assert taken < 5
 
 
 def test_openai_keeps_the_order_and_batches():
