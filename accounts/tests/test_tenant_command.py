@@ -83,8 +83,14 @@ def test_delete_asks_for_the_name_and_leaves_the_rows_to_the_worker(tenant, monk
         (("delete", "x", "--portion", "0"), "at least 1"),
         (("create", "Acme", "--name", "A", "--admin", "a@example.org"), "slug: "),
         (("create", "acme", "--name", "A", "--admin", "nobody"), "email: "),
-        (("create", "acme", "--name", "A", "--admin", "a@example.org", "--plan", "x"), "no active plan"),
-        (("create", "acme", "--name", "A", "--admin", "a@example.org", "--region", "x"), "no active region"),
+        (
+            ("create", "acme", "--name", "A", "--admin", "a@example.org", "--plan", "x"),
+            'Active plan "x" not found',
+        ),
+        (
+            ("create", "acme", "--name", "A", "--admin", "a@example.org", "--region", "x"),
+            'Active region "x" not found',
+        ),
     ],
 )
 def test_errors_name_the_problem(words, message):

@@ -100,13 +100,13 @@ class Command(BaseCommand):
     def _find_plan(self, slug: str | None) -> SubscriptionPlan | None:
         plan = find_plan(slug) if slug else None
         if slug and plan is None:
-            raise CommandError(f'There is no active plan "{slug}".')
+            raise CommandError(f'Active plan "{slug}" not found.')
         return plan
 
     def _find_region(self, code: str | None) -> Region | None:
         region = find_region(code) if code else None
         if code and region is None:
-            raise CommandError(f'There is no active region "{code}".')
+            raise CommandError(f'Active region "{code}" not found.')
         return region
 
     def _suspend(self, options: dict[str, Any]) -> None:
