@@ -78,6 +78,9 @@ class ExecutionStatus(TextChoices):
     CANCELLED = "cancelled"
 
 
+ENDED_RUNS = frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED})
+
+
 class MapItemStatus(TextChoices):
     COMPLETED = "completed"
     FAILED = "failed"

@@ -7,18 +7,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action
 
-from workflows.choices import ExecutionStatus
+from workflows.choices import ENDED_RUNS, ExecutionStatus
 from workflows.models import WorkflowExecution
 from workflows.services.backend import backend
 
-OPEN = frozenset(
-    {
-        ExecutionStatus.PENDING,
-        ExecutionStatus.RUNNING,
-        ExecutionStatus.WAITING,
-        ExecutionStatus.PAUSED,
-    }
-)
+IN_PROGRESS = frozenset(ExecutionStatus) - ENDED_RUNS
 
 
 class RunControlMixin:
@@ -37,10 +30,10 @@ class RunControlMixin:
         return request.run_status in states
 
     def has_cancel_permission(self, request, object_id=None):
-        return self._may_control(request, object_id, OPEN)
+        return self._may_control(request, object_id, IN_PROGRESS)
 
     def has_pause_permission(self, request, object_id=None):
-        return self._may_control(request, object_id, OPEN - {ExecutionStatus.PAUSED})
+        return self._may_control(request, object_id, {ExecutionStatus.RUNNING, ExecutionStatus.WAITING})
 
     def has_resume_permission(self, request, object_id=None):
         return self._may_control(request, object_id, {ExecutionStatus.PAUSED})

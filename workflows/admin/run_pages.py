@@ -14,10 +14,9 @@ from django.utils.safestring import mark_safe
 
 from config.db.json_schema import validation_errors
 from workflows.admin.run_usage import RunUsage, Usage, sum_usage
-from workflows.choices import ExecutionStatus, StepStatus
+from workflows.choices import ENDED_RUNS, ExecutionStatus, StepStatus
 from workflows.language.definition import WorkflowDefinition
 from workflows.language.graph import GraphNode, draw_graph
-from workflows.services.run_events import FINISHED
 
 MAX_STEPS = 500
 MAX_TEXT = 4000
@@ -109,7 +108,7 @@ class RunPageMixin:
 
 def get_version(run):
     """Return a text that changes with the states of the run and its steps, or "" if the run has ended."""
-    if run.status in FINISHED:
+    if run.status in ENDED_RUNS:
         return ""
     is_running = Q(status=StepStatus.RUNNING)
     counts = run.steps.aggregate(

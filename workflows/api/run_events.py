@@ -19,9 +19,9 @@ from conversations.api.streaming import (
     event_line,
 )
 from conversations.streaming.threads import follow_stream
-from workflows.choices import RunEventKind
+from workflows.choices import ENDED_RUNS, RunEventKind
 from workflows.models import WorkflowEvent
-from workflows.services.run_events import FINISHED, follow_events, list_events
+from workflows.services.run_events import follow_events, list_events
 
 MAX_SEQUENCE = 2**31 - 1
 LAST_EVENT_ID = OpenApiParameter(
@@ -96,7 +96,7 @@ class RunEventActions:
             raise InvalidEventIdError
         with self.scoped():
             run = self.get_object()
-            if after and run.status in FINISHED and not list_events(run.pk, after, 1):
+            if after and run.status in ENDED_RUNS and not list_events(run.pk, after, 1):
                 return HttpResponse(status=204)
         credential = self.credential
         lines = _encode(follow_events(self.scoped, run.pk, after))

@@ -19,10 +19,11 @@ from config.api.serializers import ObjectField
 from config.api.views import json_response
 from config.tenancy.concurrency import ConcurrencyLimitError
 from conversations.api.callers import CallerMixin
+from workflows.choices import ENDED_RUNS
 from workflows.models import Workflow, WorkflowExecution, WorkflowVersion
 from workflows.services.backend import backend
 from workflows.services.lookup import get_version
-from workflows.services.run_events import FINISHED, wait_for_run
+from workflows.services.run_events import wait_for_run
 
 from .run_serializers import WorkflowExecutionSerializer
 
@@ -93,7 +94,7 @@ class RunResponse(ResumableResponse[UUID]):
         except WorkflowExecution.DoesNotExist:
             raise Http404 from None
         response: HttpResponse = self.view.rendered_row(
-            WorkflowExecutionSerializer, run, 200 if run.status in FINISHED else 202
+            WorkflowExecutionSerializer, run, 200 if run.status in ENDED_RUNS else 202
         )
         response["Location"] = f"/api/v1/workflow-executions/{begun}/"
         return response

@@ -12,6 +12,7 @@ from agents.runtime.builtin_tools import ToolError
 from config.db.connections import release_connections
 from conversations.runtime.tools import run_recorded
 from conversations.runtime.turns import TurnContext
+from workflows.choices import ENDED_RUNS
 from workflows.runtime import run_requests
 from workflows.runtime.run_requests import RunRequestError, require_permission
 
@@ -77,7 +78,7 @@ async def _wait(turn: TurnContext, run_id: str, seconds: float) -> dict[str, Any
     while True:
         found: dict[str, Any] = await sync_to_async(run_requests.read_run)(turn.caller, run_id)
         left = end - time.monotonic()
-        if found["status"] in run_requests.ENDED or left <= 0:
+        if found["status"] in ENDED_RUNS or left <= 0:
             return found
         await sync_to_async(release_connections)()
         await asyncio.sleep(min(run_requests.POLL_SECONDS, left))

@@ -15,7 +15,7 @@ from config.db.connections import release_connections
 from config.serving.threads import outside_pool
 from conversations.runtime.journal import strip_unstorable_json
 from conversations.runtime.turns import Caller
-from workflows.choices import ExecutionStatus, WorkflowStatus
+from workflows.choices import ENDED_RUNS, WorkflowStatus
 from workflows.models import StepExecution, Workflow, WorkflowExecution, WorkflowVersion
 from workflows.services.backend import backend
 
@@ -24,7 +24,6 @@ MAX_WAIT_SECONDS = 300
 POLL_SECONDS = 0.5
 # Agents in runs can start runs whose agents start runs, up to this depth.
 MAX_DEPTH = 10
-ENDED = frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED})
 # Key of the trigger data: the run whose agent started this run.
 STARTED_BY = "started_by_run"
 
@@ -157,7 +156,7 @@ def wait_for_run(caller: Caller, run_id: UUID, seconds: float) -> dict[str, Any]
     while True:
         found = read_run(caller, str(run_id))
         left = end - time.monotonic()
-        if found["status"] in ENDED or left <= 0:
+        if found["status"] in ENDED_RUNS or left <= 0:
             return found
         release_connections()
         with outside_pool():

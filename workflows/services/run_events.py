@@ -7,10 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from config.db.connections import release_connections
-from workflows.choices import ExecutionStatus
+from workflows.choices import ENDED_RUNS
 from workflows.models import WorkflowEvent, WorkflowExecution
 
-FINISHED = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
 PAGE_SIZE = 200
 # Also the maximum time until a disconnected reader is noticed.
 KEEP_ALIVE_SECONDS = 5.0
@@ -33,7 +32,7 @@ def wait_for_run(scope: OpenScope, execution_id: UUID, seconds: float) -> Workfl
         with scope():
             run = WorkflowExecution.objects.get(pk=execution_id)
         left = end - time.monotonic()
-        if run.status in FINISHED or left <= 0:
+        if run.status in ENDED_RUNS or left <= 0:
             return run
         release_connections()
         time.sleep(min(pause, left))
@@ -65,7 +64,7 @@ def follow_events(scope: OpenScope, execution_id: UUID, after: int) -> Iterator[
             yield event
         if len(events) == PAGE_SIZE:
             continue
-        if status is None or status in FINISHED:
+        if status is None or status in ENDED_RUNS:
             return
         if events:
             pause, last_yield = MIN_POLL_SECONDS, time.monotonic()

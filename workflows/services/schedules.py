@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from config.tenancy.scope import tenant_scope
 from workflows import schemas
-from workflows.choices import ExecutionStatus, FiringStatus, OverlapPolicy, TriggerType, WorkflowStatus
+from workflows.choices import ENDED_RUNS, FiringStatus, OverlapPolicy, TriggerType, WorkflowStatus
 from workflows.language.schedules import DueFires, ScheduleError, find_due_fires
 from workflows.models import TriggerFiring, WorkflowExecution, WorkflowTrigger
 from workflows.services.backend import backend
@@ -29,7 +29,6 @@ BATCH_SIZE = 500
 # Times that wait for an unfinished run. Further times are skipped.
 MAX_QUEUED = 100
 DUE_SQL = "SELECT tenant_id, trigger_id FROM conclave_due_triggers(%s)"
-FINISHED = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
 
 
 def find_due_triggers() -> list[tuple[UUID, UUID]]:
@@ -129,7 +128,7 @@ def _choose_status(trigger: WorkflowTrigger, overlap: OverlapPolicy) -> FiringSt
 
 
 def _list_unfinished(trigger: WorkflowTrigger) -> list[UUID]:
-    runs = WorkflowExecution.objects.filter(trigger=trigger).exclude(status__in=FINISHED)
+    runs = WorkflowExecution.objects.filter(trigger=trigger).exclude(status__in=ENDED_RUNS)
     return list(runs.values_list("pk", flat=True))
 
 

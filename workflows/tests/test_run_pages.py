@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,6 +13,7 @@ from agents.tests.factories import LlmUsageFactory
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from workflows.admin.run_pages import BAR_WIDTH, build_run_page, build_timeline, draw_definition
+from workflows.choices import ENDED_RUNS
 from workflows.models import StepExecution, WorkflowExecution
 from workflows.services.waiting_steps import StepLink
 from workflows.tests.approval_steps import ask, read
@@ -188,6 +190,30 @@ def test_a_run_is_paused_resumed_cancelled_and_redriven(tenant, member, admin_cl
     assert found[2] == "cancelled"
     assert found[3] == "running"
     assert read(approval).status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("status", "buttons"),
+    [
+        ("pending", ["cancel"]),
+        ("running", ["cancel", "pause"]),
+        ("waiting", ["cancel", "pause"]),
+        ("paused", ["cancel", "resume"]),
+        ("compensating", ["cancel"]),
+        ("completed", []),
+        ("failed", ["redrive"]),
+    ],
+)
+def test_buttons_are_those_that_the_state_allows(tenant, member, admin_client, status, buttons):
+    with tenant_scope(tenant, user=member.user):
+        ended = MOMENT if status in ENDED_RUNS else None
+        run = WorkflowExecutionFactory(status=status, completed_at=ended)
+    found = [
+        name
+        for name in ("cancel", "pause", "resume", "redrive")
+        if control(admin_client, run, name, "get").status_code == 200
+    ]
+    assert found == buttons
 
 
 def test_buttons_need_permission_and_a_fitting_state(tenant, member, admin_client):
