@@ -79,12 +79,14 @@ def apply_secrets(obj: models.Model, cleaned: dict[str, Any]) -> None:
 class ShowSecretMixin:
     """Mixin that shows `new_secret` of a request once, after a row was added.
 
-    `shown_once_because` is the text above it.
+    `shown_once_because` is the text above it. With None as the secret, the page is that of Django.
     """
 
     shown_once_because = ""
 
     def response_add(self, request: Any, obj: models.Model, post_url_continue: Any = None) -> Any:
+        if request.new_secret is None:
+            return super().response_add(request, obj, post_url_continue)  # type: ignore[misc]
         opts, site = self.opts, self.admin_site  # type: ignore[attr-defined]
         name = str(getattr(obj, "name", obj))
         context = {

@@ -34,11 +34,6 @@ class WorkflowTriggerAdmin(ShowSecretMixin, BaseModelAdmin):
         request.new_secret = obj.secret if "secret" in names else None
         super().save_model(request, obj, form, change)
 
-    def response_add(self, request, obj, post_url_continue=None):
-        if request.new_secret is None:
-            return super(ShowSecretMixin, self).response_add(request, obj, post_url_continue)
-        return super().response_add(request, obj, post_url_continue)
-
 
 @admin.register(TriggerFiring)
 class TriggerFiringAdmin(ReadOnlyAdmin):
