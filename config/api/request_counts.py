@@ -8,7 +8,7 @@ depend on these counts but on leases (`config.api.request_leases`).
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from multiprocessing import util
 from typing import NamedTuple
@@ -17,12 +17,12 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, connection, connections
 
-from config.admin.errors import FOREIGN_KEY
 from config.db.connections import release_pooled_connections
 from config.db.errors import get_sqlstate
 from config.db.ids import uuid7
 from config.tenancy.scope import tenant_scope
 
+from .constraint_errors import FOREIGN_KEY
 from .credentials import Credential
 from .request_leases import leases
 
@@ -76,13 +76,15 @@ class RequestBuffer:
             with self._lock:
                 counts, self._counts = self._counts, Counter()
             self._waiting |= {uuid7(): item for item in counts.items()}
-            if excess := len(self._waiting) - MAX_WAITING:
-                self._drop(list(self._waiting)[: max(excess, 0)], "too many wait for the database")
-            for tenant_id in {source.tenant_id for source, _ in self._waiting.values()}:
-                self._write(tenant_id)
+            if (excess := len(self._waiting) - MAX_WAITING) > 0:
+                self._drop(list(self._waiting)[:excess], "too many wait for the database")
+            by_tenant: dict[UUID, dict[UUID, tuple[RequestSource, int]]] = defaultdict(dict)
+            for key, row in self._waiting.items():
+                by_tenant[row[0].tenant_id][key] = row
+            for tenant_id, rows in by_tenant.items():
+                self._write(tenant_id, rows)
 
-    def _write(self, tenant_id: UUID) -> None:
-        rows = {key: row for key, row in self._waiting.items() if row[0].tenant_id == tenant_id}
+    def _write(self, tenant_id: UUID, rows: dict[UUID, tuple[RequestSource, int]]) -> None:
         columns = [
             (
                 key,
