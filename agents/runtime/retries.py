@@ -6,11 +6,11 @@ Importing this module imports httpx2.
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
-from email.utils import parsedate_to_datetime
 
 import httpx2
+
+from config.http.retry_after import parse_retry_after
 
 MAX_RETRIES = 2
 # Retried in addition to all 5xx.
@@ -60,7 +60,7 @@ def is_transient(response: httpx2.Response) -> bool:
 
 def retry_delay(response: httpx2.Response, attempt: int) -> float | None:
     """Return the seconds to wait, or None if the endpoint asks for more than `MAX_WAIT`."""
-    requested_delay = retry_after(response.headers.get("retry-after", ""))
+    requested_delay = parse_retry_after(response.headers.get("retry-after", ""))
     if requested_delay is None:
         return backoff_delay(attempt)
     # Jitter, so that clients limited at the same time do not retry at the same time.
@@ -70,16 +70,3 @@ def retry_delay(response: httpx2.Response, attempt: int) -> float | None:
 def backoff_delay(attempt: int) -> float:
     """Return the seconds of exponential backoff with jitter."""
     return INITIAL_WAIT * 2**attempt * random.uniform(0.5, 1)  # noqa: S311 (no secret)
-
-
-def retry_after(value: str) -> float | None:
-    """Parse a `Retry-After` header to seconds; return None if it is invalid."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    # Rejects NaN.
-    return max(seconds, 0.0) if seconds == seconds else None

@@ -8,9 +8,10 @@ from email.utils import format_datetime
 import pytest
 
 from agents.runtime.providers import build_model, classify_error
-from agents.runtime.retries import INITIAL_WAIT, backoff_delay, retry_after
+from agents.runtime.retries import INITIAL_WAIT, backoff_delay
 from agents.testing import FakeOpenAI, fail, say
 from agents.tests.fake_providers import FakeProvider
+from config.http.retry_after import parse_retry_after
 
 PROVIDERS = pytest.mark.parametrize("provider", ["openai", "ollama", "anthropic", "google"])
 
@@ -53,12 +54,14 @@ def test_too_long_retry_after_is_not_waited_for(provider, status):
     [("3", 3), ("0.5", 0.5), ("-4", 0), ("", None), ("soon", None), ("nan", None), ("inf", float("inf"))],
 )
 def test_retry_after_header_is_parsed(value, seconds):
-    assert retry_after(value) == seconds
+    assert parse_retry_after(value) == seconds
 
 
 def test_retry_after_header_may_be_a_date():
-    assert retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=60))) == pytest.approx(60, abs=5)
-    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert parse_retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=60))) == pytest.approx(
+        60, abs=5
+    )
+    assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
 
 
 def test_delays_grow_with_jitter():

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,6 +21,7 @@ from django.db import connection
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from config.http.retry_after import parse_retry_after
 from config.http.ssrf import guarded_client
 from config.tenancy.scope import require_tenant_id, tenant_scope
 from tenants.choices import DeliveryStatus
@@ -244,7 +244,7 @@ async def send_delivery(
         # httpx2 does not wrap `ssl.SSLError` after the handshake.
         error = "The endpoint cannot be reached."
     else:
-        wait = parse_retry_after(response.headers.get("Retry-After", ""))
+        wait = parse_retry_after(response.headers.get("Retry-After", "")) or 0.0
         return AttemptResult(delivery, response.status_code, _refusal(response), text, _elapsed(began), wait)
     finally:
         if response is not None:
@@ -256,18 +256,6 @@ async def send_delivery(
 def _elapsed(began: float) -> int:
     """Return the milliseconds since `began`, a value of `time.perf_counter`."""
     return int((time.perf_counter() - began) * 1000)
-
-
-def parse_retry_after(value: str) -> float:
-    """Return the seconds that a `Retry-After` field asks to wait, 0 if it is absent or not valid (RFC 9110)."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-        return max((moment - timezone.now()).total_seconds(), 0.0)
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
 
 
 def _refusal(response: "Response") -> str:

@@ -6,8 +6,6 @@ request the origin of its address, the only place that receives its credentials.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +18,7 @@ from config.http.requests import (
     check_header,
     send_request,
 )
+from config.http.retry_after import parse_retry_after
 from config.tenancy.scope import require_tenant_id
 from conversations.runtime.journal import strip_unstorable, strip_unstorable_json
 from tenants.models import Tenant
@@ -130,26 +129,13 @@ def _check_status(response: ReceivedResponse, expect: Any, *, may_repeat: bool) 
     status = response.status
     if status in expect if expect else 200 <= status <= 299:
         return
+    wait = parse_retry_after(response.headers.get("retry-after", ""))
     raise StepError(
         f"http_{status}",
         f"The service answered with status {status}.",
         retryable=status in UNPROCESSED_STATUSES or (may_repeat and (status == TIMED_OUT or status >= 500)),
-        retry_after=_parse_retry_after(response.headers.get("retry-after", "")),
+        retry_after=None if wait is None else min(wait, MAX_RETRY_AFTER),
     )
-
-
-def _parse_retry_after(text: str) -> float | None:
-    """Return the seconds until the time in a `Retry-After` header, which is a number or a date."""
-    try:
-        if text.strip().isdecimal():
-            seconds = float(text)
-        else:
-            moment = parsedate_to_datetime(text)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            seconds = (moment - datetime.now(UTC)).total_seconds()
-    except (ValueError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
 def _clean(output: dict[str, Any]) -> Any:
