@@ -344,8 +344,10 @@ END_RUN = define_function(
     " OUT parent uuid",
     "",
     """
-DECLARE r record; follower uuid; ready integer;
+DECLARE r record; follower uuid; ready integer; started boolean;
 BEGIN
+  SELECT status <> 'pending' INTO started FROM workflows_workflowexecution
+    WHERE tenant_id = tenant AND id = run AND completed_at IS NULL FOR NO KEY UPDATE;
   UPDATE workflows_workflowexecution SET status = outcome, output_data = result, error_message = message,
     completed_at = clock_timestamp(), waiting_since = NULL
     WHERE tenant_id = tenant AND id = run AND completed_at IS NULL
@@ -356,7 +358,7 @@ BEGIN
   parent := r.parent_step_id;
   PERFORM workflows_cancel_steps(tenant, run);
   PERFORM workflows_record_event(tenant, run, 'run.' || outcome, '{}');
-  IF r.concurrency_key <> '' THEN
+  IF started AND r.concurrency_key <> '' THEN
     PERFORM pg_advisory_xact_lock(hashtextextended(concat('conclave.runs.', r.workflow_id, r.concurrency_key), 0));
     SELECT id INTO follower FROM workflows_workflowexecution WHERE tenant_id = tenant AND workflow_id = r.workflow_id
       AND concurrency_key = r.concurrency_key AND status = 'pending' ORDER BY priority DESC, id LIMIT 1

@@ -214,6 +214,13 @@ def test_runs_over_the_limit_wait_for_the_end_of_another(start_more, tenant):
     assert [reread(run).status for run in (second, third, other)] == ["completed"] * 3
 
 
+def test_cancelling_a_run_that_has_not_started_starts_no_other(start_more, tenant):
+    first, second, third = start_more("queue", "a", "a", "a")
+    call(cancel_run, second)
+    run_lanes(tenant)
+    assert [reread(run).status for run in (first, second, third)] == ["waiting", "cancelled", "pending"]
+
+
 def test_runs_over_the_limit_are_skipped_or_cancel_the_others(start_more):
     first, second = start_more("skip", "a", "a")
     assert [reread(run).status for run in (first, second)] == ["waiting", "cancelled"]
