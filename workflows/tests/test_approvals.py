@@ -255,4 +255,5 @@ def test_more_approvals_than_people_fail_the_step(scope, member):
 
 def test_durations_are_seconds_or_iso():
     assert read_duration("PT90M", "due") == read_duration(5400, "due") == timedelta(minutes=90)
+    assert read_duration("P2W", "due") == timedelta(days=14)
     assert read_duration(None, "due") is None

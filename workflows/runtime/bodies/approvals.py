@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.utils.dateparse import parse_duration
-
 from workflows.choices import RejectionRule, StepKind
+from workflows.language.values import to_seconds
 from workflows.models.approvals import MAX_REQUIRED
 from workflows.runtime.step_bodies import StepContext, StepError, Wait, register_body
 from workflows.services.approvals import ApprovalRequest, request_approval
@@ -82,11 +81,8 @@ def read_duration(value: Any, name: str) -> timedelta | None:
     """
     if value is None or value == "":
         return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     try:
-        found = timedelta(seconds=value) if is_number else parse_duration(str(value))
-    except (OverflowError, ValueError):
-        found = None
-    if found is None or found <= timedelta():
-        raise StepError("invalid_duration", f"{name} is not a positive duration: {value}.", retryable=False)
-    return found
+        return timedelta(seconds=to_seconds(value))
+    except ValueError as error:
+        message = f"{name} is not a positive duration: {value}."
+        raise StepError("invalid_duration", message, retryable=False) from error
