@@ -1,5 +1,6 @@
 """Reminders, escalation and expiry of approvals."""
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -22,17 +23,26 @@ from workflows.services.approvers import UnknownApproverError, find_approvers, l
 ACTOR = "system:approvals"
 DUE_SQL = "SELECT tenant_id, approval_id FROM conclave_due_approvals(%s)"
 BATCH_SIZE = 500
+logger = logging.getLogger(__name__)
 
 
 def settle_due_approvals() -> int:
     """Process the due approvals: reminders, escalation and expiry, each in a transaction. Return their number.
+
+    An error of one does not delay the others.
 
     Call it outside any scope, as the worker.
     """
     with connection.cursor() as cursor:
         cursor.execute(DUE_SQL, [BATCH_SIZE])
         due = cursor.fetchall()
-    return sum(settle_due_approval(*row) for row in due)
+    count = 0
+    for tenant_id, approval_id in due:
+        try:
+            count += settle_due_approval(tenant_id, approval_id)
+        except Exception:
+            logger.exception("approval %s was not settled; the next call retries", approval_id)
+    return count
 
 
 def settle_due_approval(tenant_id: UUID, approval_id: UUID) -> bool:
