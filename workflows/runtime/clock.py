@@ -15,7 +15,7 @@ from workflows.choices import ExecutionStatus
 from workflows.models import WorkflowExecution
 from workflows.runtime.lanes import ACTOR
 from workflows.services.closing import fail_run
-from workflows.services.plans import get_plan
+from workflows.services.plans import PlanError, get_plan
 from workflows.services.wakeups import list_due_tenants, list_lost_tenants, repair_lanes, wake_steps
 
 REPAIR_SECONDS = 10.0
@@ -61,6 +61,8 @@ def tick_tenant(tenant_id: UUID) -> None:
         overdue = list(due.values_list("pk", "workflow_version_id")[:MAX_RUNS])
     for execution_id, version_id in overdue:
         with tenant_scope(tenant_id, actor=ACTOR):
-            fail_run(
-                tenant_id, execution_id, get_plan(tenant_id, version_id), "The run exceeded its time limit."
-            )
+            try:
+                plan = get_plan(tenant_id, version_id)
+            except PlanError:
+                plan = None
+            fail_run(tenant_id, execution_id, plan, "The run exceeded its time limit.")

@@ -29,7 +29,9 @@ def deliver_events(tenant_id: UUID, event_ids: Iterable[UUID], types: Iterable[s
     events = [as_event(event) for event in OutboxEvent.objects.filter(pk__in=event_ids).order_by("xid", "id")]
     count = 0
     for attempt, key in attempts:
-        run = runs[attempt.execution_id]
+        run = runs.get(attempt.execution_id)
+        if run is None:
+            continue
         step: Any = run.plan.steps[attempt.step_id]
         for event in events:
             if key == f"event:{event['type']}" and _matches(step.correlate, run.as_data(attempt), event):

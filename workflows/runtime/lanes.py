@@ -55,7 +55,8 @@ def run_lane(tenant_id: UUID, lane: int, job: int) -> None:
 def _run_attempts(attempts: Iterable[Attempt], runs: dict[UUID, RunState], job: int, end: float) -> None:
     """Run steps, each with the steps behind it while the slice lasts."""
     for first in attempts:
-        attempt: Attempt | None = first
+        # Runs without a plan have failed.
+        attempt: Attempt | None = first if first.execution_id in runs else None
         while attempt is not None:
             attempt = _run_attempt(
                 runs[attempt.execution_id], attempt, job if time.monotonic() < end else None

@@ -11,9 +11,10 @@ from config.tenancy.scope import Scope, tenant_scope
 from workflows.choices import ExecutionStatus
 from workflows.language.plan import Plan, StepOutcome
 from workflows.models import WorkflowExecution
+from workflows.services.closing import fail_run
 from workflows.services.commits import Attempt, read_results, wake_run
 from workflows.services.outputs import read_output
-from workflows.services.plans import get_plan
+from workflows.services.plans import PlanError, get_plan
 
 
 @dataclass(slots=True)
@@ -75,6 +76,8 @@ class RunState:
 def load_runs(tenant_id: UUID, attempts: Iterable[Attempt], *, claimed: bool = True) -> dict[UUID, RunState]:
     """Read the runs of steps, with the results that the steps refer to. Call it in the scope.
 
+    Runs whose plan cannot be compiled are left out; those whose steps run now fail.
+
     Args:
         claimed: the steps run now, so a waiting run becomes a running one.
     """
@@ -83,12 +86,18 @@ def load_runs(tenant_id: UUID, attempts: Iterable[Attempt], *, claimed: bool = T
         wanted.setdefault(attempt.execution_id, set()).add(attempt.step_id)
     runs = {}
     for row in WorkflowExecution.objects.filter(pk__in=wanted):
+        try:
+            plan = get_plan(tenant_id, row.workflow_version_id)
+        except PlanError as error:
+            if claimed:
+                fail_run(tenant_id, row.pk, None, " ".join(error.messages))
+            continue
         if claimed and row.status == ExecutionStatus.WAITING:
             wake_run(tenant_id, row.pk)
         runs[row.pk] = run = RunState(
             tenant_id=tenant_id,
             id=row.pk,
-            plan=get_plan(tenant_id, row.workflow_version_id),
+            plan=plan,
             status=row.status,
             user_id=row.user_id,
             engagement_id=row.engagement_id,

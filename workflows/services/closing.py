@@ -16,9 +16,9 @@ from workflows.services.runs import cancel_children, end_run, list_latest_attemp
 CLOSE_SQL = "SELECT workflows_close_run(%(tenant)s, %(run)s, %(message)s, %(spec)s::jsonb)"
 
 
-def fail_run(tenant_id: UUID, execution_id: UUID, plan: Plan, message: str) -> None:
-    """End a run as failed, after its compensations and its steps of `on_failure`."""
-    spec = _find_closing_step(execution_id, plan)
+def fail_run(tenant_id: UUID, execution_id: UUID, plan: Plan | None, message: str) -> None:
+    """End a run as failed, after its compensations and its steps of `on_failure`; without a plan, at once."""
+    spec = _find_closing_step(execution_id, plan) if plan else None
     if spec is None:
         end_run(tenant_id, execution_id, ExecutionStatus.FAILED, message=message)
         return

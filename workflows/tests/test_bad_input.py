@@ -5,13 +5,18 @@ Hostile documents, expressions and webhooks have tests beside those of the parts
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from agents.tests.factories import AgentFactory
 from config.tenancy.scope import tenant_scope
 from config.testing.roles import as_platform
 from tenants.models import Tenant
+from tenants.tests.factories import OutboxEventFactory
 from workflows.models import WorkflowExecution
+from workflows.runtime.clock import tick_tenant
+from workflows.runtime.event_delivery import deliver_events
 from workflows.runtime.step_bodies import StepResult
+from workflows.services import plans
 from workflows.services.lanes import kick
 from workflows.services.publishing import DefinitionError
 from workflows.services.publishing import publish as publish_draft
@@ -131,3 +136,47 @@ def test_tenant_suspended_in_mid_run_starts_no_further_step(tenant, other_tenant
     run_lanes(tenant)
     skip_waits(tenant)
     assert (reread(run).status, len(http.contexts)) == ("completed", 1)
+
+
+@pytest.fixture
+def forget(monkeypatch):
+    """Return a function after which the definitions with a step `lost` cannot be compiled, as after a downgrade."""
+
+    def run():
+        compile_plan = plans.compile_plan
+
+        def compile_or_fail(snapshot):
+            if "'lost'" in str(snapshot):
+                raise ValueError("Unknown kind.")
+            return compile_plan(snapshot)
+
+        monkeypatch.setattr(plans, "compile_plan", compile_or_fail)
+        plans.get_plan.cache_clear()
+
+    yield run
+    plans.get_plan.cache_clear()
+
+
+def test_run_whose_plan_cannot_be_compiled_fails_and_others_go_on(tenant, forget):
+    runs = [begin(tenant, transform("lost", 1)), begin(tenant, transform("kept", 1))]
+    forget()
+    run_lanes(tenant)
+
+    assert [reread(run).status for run in runs] == ["failed", "completed"]
+    assert "The definition is not valid" in reread(runs[0]).error_message
+
+
+def test_plan_that_cannot_be_compiled_stops_neither_events_nor_time_limits(tenant, forget):
+    wait = {"kind": "wait_event", "event": "ticket.answered", "timeout": 3600}
+    lost, kept = (begin(tenant, {"id": name, **wait}) for name in ("lost", "kept"))
+    run_lanes(tenant)
+    forget()
+    with tenant_scope(tenant, actor="system:test"):
+        event = OutboxEventFactory(type="ticket.answered")
+        assert deliver_events(tenant.pk, [event.pk], ["ticket.answered"]) == 1
+        WorkflowExecution.objects.filter(pk=lost.pk).update(status="running", deadline_at=timezone.now())
+    tick_tenant(tenant.pk)
+    run_lanes(tenant)
+
+    assert [reread(run).status for run in (lost, kept)] == ["failed", "completed"]
+    assert reread(lost).error_message == "The run exceeded its time limit."
