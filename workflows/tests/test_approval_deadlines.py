@@ -12,6 +12,7 @@ from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from workflows.choices import Decision
 from workflows.models import Approval
+from workflows.services import approval_deadlines
 from workflows.services.approval_deadlines import DUE_SQL, settle_due_approval
 from workflows.services.approvals import EMAIL_JOB, ApprovalClosedError
 from workflows.tests.approval_steps import BRANCH, answer, ask, make_due, read
@@ -79,6 +80,26 @@ def test_decided_approvals_are_left_alone(tenant, member):
 
     assert settle(approval) is False
     assert read(approval).status == "approved"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_of_one_approval_does_not_delay_the_others(tenant, member, monkeypatch, second_connection):
+    approvals = [ask(tenant, member, expires=HOUR) for _ in range(2)]
+    for approval in approvals:
+        make_due(approval, "expires_at")
+    settled = []
+
+    def settle_or_fail(_tenant_id, approval_id):
+        settled.append(approval_id)
+        if len(settled) == 1:
+            raise RuntimeError("The first one fails.")
+        return True
+
+    monkeypatch.setattr(approval_deadlines, "settle_due_approval", settle_or_fail)
+    with second_connection(WORKER) as worker:
+        monkeypatch.setattr(approval_deadlines, "connection", worker)
+        assert approval_deadlines.settle_due_approvals() == 1
+    assert set(settled) == {each.pk for each in approvals}
 
 
 @pytest.mark.django_db(transaction=True)
