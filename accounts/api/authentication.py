@@ -15,7 +15,7 @@ from accounts.services.tenant_access import TenantAccess, choose_tenant_access, 
 from config.api.credentials import Credential, CredentialRefusedError, Principal, UnusableKeyError, count_hit
 from config.api.exceptions import EngagementNotFound, Forbidden, Invalid, TenantNotFound
 
-from .credentials import credential_of, enter_engagement, resolve_key
+from .credentials import credential_of, enter_engagement, limit_credential, resolve_key
 
 UNKNOWN_KEY = "The API key is unknown, revoked or expired."
 REALM = 'Bearer realm="conclave"'
@@ -82,9 +82,10 @@ class ScopedSessionAuthentication(PersonAuthentication):
             credential = credential_of(user.pk, seat, rate)
         except CredentialRefusedError as refusal:
             raise Forbidden(str(refusal), code=refusal.code) from None
-        named = named_engagement(request)
-        chosen = None if named else choose_engagement_access(seat, user.pk, request._request.session)
-        return user, limit_to_engagement(credential, named or str(chosen.id if chosen else ""))
+        if named := named_engagement(request):
+            return user, limit_to_engagement(credential, named)
+        chosen = choose_engagement_access(seat, user.pk, request._request.session)
+        return user, limit_credential(credential, chosen) if chosen else credential
 
 
 def named_tenant(request: Request) -> str:

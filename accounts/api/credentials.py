@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError, connection
 from accounts import keys
 from accounts.choices import MemberStatus
 from accounts.roles import engagement_scopes, role_scopes
-from accounts.services.engagement_access import list_engagement_access
+from accounts.services.engagement_access import EngagementAccess, list_engagement_access
 from accounts.services.tenant_access import TenantAccess, parse_text_list
 from config.api.credentials import Credential, CredentialRefusedError, Rate, RefusedKey, UnusableKeyError
 from config.db.prepared import run_prepared
@@ -127,7 +127,12 @@ def enter_engagement(credential: Credential, engagement_id: UUID) -> Credential 
     )
     if not found:
         return None
-    return replace(credential, engagement_id=engagement_id, scopes=credential.scopes | found[0].scopes)
+    return limit_credential(credential, found[0])
+
+
+def limit_credential(credential: Credential, access: EngagementAccess) -> Credential:
+    """Return the credential limited to an engagement, with the scopes of the roles assigned in it."""
+    return replace(credential, engagement_id=access.id, scopes=credential.scopes | access.scopes)
 
 
 def credential_of(user_id: UUID, seat: TenantAccess, rate: Rate | None = None) -> Credential:
