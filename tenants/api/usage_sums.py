@@ -11,11 +11,11 @@ from rest_framework import serializers
 from rest_framework.utils.urls import replace_query_param
 
 from config.api.exceptions import Invalid
-from config.api.pagination import SIGNER, decode_cursor, read_limit
+from config.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, SIGNER, decode_cursor, read_limit
 from config.api.views import ApiView, json_response
+from tenants.choices import UsageInterval
 from tenants.services.usage import GROUPS, UsageRequest, sum_usage
 
-INTERVALS = ("hour", "day", "month")
 DEFAULT_DAYS = 30
 MAX_DAYS = 5 * 366
 # An hourly page over years would read all hours for each page.
@@ -27,7 +27,7 @@ class UsageParametersSerializer(serializers.Serializer):
     """Query parameters of usage sums."""
 
     group_by = serializers.CharField(required=False, max_length=200)
-    interval = serializers.ChoiceField(INTERVALS, required=False)
+    interval = serializers.ChoiceField(UsageInterval.values, required=False)
     to = serializers.CharField(required=False)
     include = serializers.ChoiceField(("active_users",), required=False)
     engagement = serializers.UUIDField(required=False)
@@ -114,7 +114,9 @@ PARAMETERS = [
         {"type": "string", "examples": ["agent,model"]},
         f"Names separated by commas: {', '.join(GROUPS)}. Default: no groups.",
     ),
-    _query("interval", {"type": "string", "enum": list(INTERVALS)}, "Length of a period. Default: one sum."),
+    _query(
+        "interval", {"type": "string", "enum": UsageInterval.values}, "Length of a period. Default: one sum."
+    ),
     _query(
         "from", _TIME, f"First day, or start of an hour, in UTC. Default: {DEFAULT_DAYS} days before `to`."
     ),
@@ -127,7 +129,7 @@ PARAMETERS = [
     ),
     _query(
         "limit",
-        {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
         "Maximum number of results.",
     ),
     _query("cursor", {"type": "string"}, "Cursor of the page, taken from `next`."),

@@ -12,7 +12,7 @@ from django.db import connection
 
 from config.db.ids import uuid7_floor
 from config.tenancy.scope import require_tenant_id
-from tenants.choices import MetricType
+from tenants.choices import MetricType, UsageInterval
 
 # Columns by the name in the API.
 GROUPS = {
@@ -25,7 +25,7 @@ GROUPS = {
 }
 COUNTS = tuple(str(metric) for metric in MetricType.values)
 AMOUNTS = (*COUNTS, "completion_tokens", "model_calls", "cost")
-INTERVALS = ("month", "day", "hour")
+INTERVALS = tuple(reversed(UsageInterval.values))
 # Interval, start and end.
 Span = tuple[str, datetime, datetime]
 _COLUMNS = f"metric_type, {', '.join(GROUPS.values())}, completion_tokens, cost, events"
