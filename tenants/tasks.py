@@ -71,7 +71,7 @@ def resume_deletions(timestamp: int) -> None:
 @app.task(queueing_lock="roll_up_usage")
 @job
 def roll_up_usage(timestamp: int) -> None:
-    """Add the meter events since the last run to the hourly and daily metrics."""
+    """Add the meter events since the last run to the hourly, daily and monthly metrics."""
     from tenants.services.metering import roll_up_usage as roll_up
 
     roll_up()

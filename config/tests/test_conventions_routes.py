@@ -9,7 +9,7 @@ from config.tests.resources import ROUTES, VIEWSETS
 MODELS = project_models()
 NO_ROUTE = {
     "accounts.PlatformKey": "the platform's: manage.py platform_key",
-    "accounts.TwoFactorAuth": "one's own is the single resource /me/two-factor/",
+    "accounts.TwoFactorAuth": "security questions, which the API never returns",
     "accounts.User": "people are read through members, and oneself through /me/",
     "accounts.UserProfile": "one's own is the single resource /me/profile/",
     "accounts.UserSettings": "one's own is the single resource /me/settings/",

@@ -41,7 +41,7 @@ def candidates(scope):
     ("question", "slug", "shared"),
     [
         ("How do I drop an old partition?", "database", "partition"),
-        ("Please translate this, and proof-read it.", "writer", ""),
+        ("Please translate this, and proof-read it.", "writer", "proof"),
         ("When is high water in the harbour?", "captain", "high, water, harbour"),
         ("WHAT ARE TIDES?", "captain", "tides"),
     ],

@@ -1,8 +1,8 @@
 """Roll-up of meter events into usage metrics and costs.
 
-An event is added to the metrics of its hour and day in the statement that marks it, so a run that fails or runs twice
-changes nothing. Events are selected by their mark and not by their time: late events and a clock that jumps back do no
-harm.
+An event is added to the metrics of its hour, day and month in the statement that marks it, so a run that fails or runs
+twice changes nothing. Events are selected by their mark and not by their time: late events and a clock that jumps back
+do no harm.
 """
 
 from datetime import datetime

@@ -5,15 +5,9 @@ Schemas come from workflows: see `conversations.runtime.structured_output` for w
 
 from typing import Any
 
-from conversations.runtime.structured_output import list_validation_errors, validate_schema
+from conversations.runtime.structured_output import list_validation_errors
 
-MAX_VALUES_BYTES = 100_000
 ROOT = "values"
-
-
-def check_form(schema: Any) -> str:
-    """Return why a form cannot be used, or an empty string."""
-    return validate_schema(schema)
 
 
 def find_value_errors(schema: dict[str, Any] | None, values: Any) -> dict[str, list[str]]:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from conversations.runtime.structured_output import validate_schema
 from workflows.choices import RejectionRule, StepKind
 from workflows.language.values import to_seconds
 from workflows.models.approvals import MAX_REQUIRED
 from workflows.runtime.step_bodies import StepContext, StepError, Wait, register_body
 from workflows.services.approvals import ApprovalRequest, request_approval
 from workflows.services.approvers import Approvers, UnknownApproverError, find_approvers
-from workflows.services.form_values import check_form
 
 MAX_PROMPT = 10_000
 
@@ -42,7 +42,7 @@ def read_request(config: Mapping[str, Any]) -> ApprovalRequest:
         find_approvers(escalate_to)
     except UnknownApproverError as error:
         raise StepError("unknown_approver", str(error), retryable=False) from error
-    if form is not None and (problem := check_form(form)):
+    if form is not None and (problem := validate_schema(form)):
         raise StepError("invalid_form", problem, retryable=False)
     _check_number(required, approvers)
     times = {name: read_duration(config.get(name), name) for name in ("due", "remind", "expires")}

@@ -3,8 +3,6 @@
 from agents.testing import FakeOpenAI, say
 from workflows.tests.days.driver import create_agent
 
-BRIDGE = "https://bridge.example.org"
-
 
 def test_day_of_orchestration(day):
     platform = day.create_platform_client("tenants:read", "tenants:write")
