@@ -59,8 +59,10 @@ def expire_insights(timestamp: int) -> None:
 def run_lane(context: JobContext, tenant_id: str, lane: int) -> None:
     """Run the ready steps of a tenant in one of its lanes."""
     from workflows.runtime.lanes import run_lane as run
+    from workflows.services.lanes import has_waiting_lanes
 
-    run(UUID(tenant_id), lane, context.job.id)
+    tenant = UUID(tenant_id)
+    run(tenant, lane, context.job.id, do_others_wait=lambda: has_waiting_lanes(tenant))
 
 
 @app.task(name="workflows.tasks.wake_step")

@@ -6,18 +6,17 @@ takes over the steps that it held.
 
 import random
 import threading
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from config.tenancy.scope import tenant_scope
 from workflows.runtime.attempts import run_attempt
 from workflows.runtime.run_state import RunState, load_runs
+from workflows.runtime.time_slice import TimeSlice
 from workflows.services.commits import Attempt, postpone_step
 from workflows.services.lanes import claim_steps, enter_lane, leave_lane, release_lane, take_over
 
 ACTOR = "system:workflows"
-SLICE_SECONDS = 0.5
 # A worker runs one step at a time of those that lost their worker this often. A step that takes its worker down is then
 # not counted against the others, which ran at the same time by chance.
 SUSPECT_TAKEOVERS = 2
@@ -25,8 +24,14 @@ POSTPONE_SECONDS = (1.0, 3.0)
 _suspect = threading.Lock()
 
 
-def run_lane(tenant_id: UUID, lane: int, job: int) -> None:
-    """Run the tenant's ready steps until the slice is over or none is left."""
+def run_lane(
+    tenant_id: UUID, lane: int, job: int, *, do_others_wait: Callable[[], bool] = lambda: False
+) -> None:
+    """Run the tenant's ready steps until the slice is over or none is left.
+
+    Args:
+        do_others_wait: tells whether lanes of other tenants wait for a worker, which shortens the slice.
+    """
     with tenant_scope(tenant_id, actor=ACTOR):
         is_active = enter_lane(tenant_id, lane, job)
         if is_active is None:  # The lane went on under another job.
@@ -36,12 +41,12 @@ def run_lane(tenant_id: UUID, lane: int, job: int) -> None:
             return
         attempts = take_over(tenant_id, job)
         runs = load_runs(tenant_id, attempts)
-    end = time.monotonic() + SLICE_SECONDS
+    slice_ = TimeSlice(do_others_wait)
     claimed = False
     while True:
-        _run_attempts(attempts, runs, job, end)
+        _run_attempts(attempts, runs, job, slice_)
         # Never before the first claim: lanes would queue each other without running a step.
-        over = claimed and time.monotonic() > end
+        over = claimed and slice_.is_over()
         with tenant_scope(tenant_id, actor=ACTOR):
             attempts = [] if over else claim_steps(tenant_id, job)
             if not attempts:
@@ -52,15 +57,16 @@ def run_lane(tenant_id: UUID, lane: int, job: int) -> None:
             runs = load_runs(tenant_id, attempts)
 
 
-def _run_attempts(attempts: Iterable[Attempt], runs: dict[UUID, RunState], job: int, end: float) -> None:
+def _run_attempts(
+    attempts: Iterable[Attempt], runs: dict[UUID, RunState], job: int, slice_: TimeSlice
+) -> None:
     """Run steps, each with the steps behind it while the slice lasts."""
     for first in attempts:
         # Runs without a plan have failed.
         attempt: Attempt | None = first if first.execution_id in runs else None
         while attempt is not None:
-            attempt = _run_attempt(
-                runs[attempt.execution_id], attempt, job if time.monotonic() < end else None
-            )
+            run = runs[attempt.execution_id]
+            attempt = _run_attempt(run, attempt, None if slice_.is_over() else job)
 
 
 def _run_attempt(run: RunState, attempt: Attempt, job: int | None) -> Attempt | None:

@@ -22,7 +22,8 @@ from workflows.services.maps import work_range, yield_helper
 from workflows.services.outputs import MAX_INLINE_SIZE
 from workflows.services.runs import complete_waiting_step
 
-SLICE_SECONDS = 0.5
+# Afterwards, the lane decides whether other steps or lanes come first.
+TURN_SECONDS = 0.1
 MAX_MESSAGE = 2000
 # Longer waits between the attempts of an item would hold a lane.
 MAX_RETRY_SECONDS = 2.0
@@ -51,8 +52,8 @@ class MapHelper:
             complete_waiting_step(self.map_id, error=error)
 
     def work(self) -> None:
-        """Run ranges until none is left or the time slice is over."""
-        end = time.monotonic() + SLICE_SECONDS
+        """Run ranges until none is left or its turn is over."""
+        end = time.monotonic() + TURN_SECONDS
         finished: int | None = None
         results: list[dict[str, Any]] = []
         while True:

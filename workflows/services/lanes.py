@@ -1,11 +1,17 @@
-"""Lanes: the places in which a tenant's steps run. Call these functions in the scope of the tenant."""
+"""Lanes: the places in which a tenant's steps run.
+
+Call these functions in the scope of the tenant, unless they say otherwise.
+"""
 
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from config.db.prepared import run_prepared
 from tenants.choices import TenantStatus
 from workflows.choices import StepKind
+from workflows.run_functions import QUEUE
 from workflows.services.commits import Attempt
 
 # Steps of these kinds take no time; a lane claims several of them at once.
@@ -29,6 +35,10 @@ WHERE l.tenant_id = %(tenant)s AND l.lane = %(lane)s AND l.job = %(job)s AND t.i
 RETURNING t.status = %(active)s AND t.deleted_at IS NULL
 """
 RELEASE_SQL = "SELECT workflows_release_lane(%(tenant)s, %(lane)s, %(job)s, %(again)s)"
+WAITING_SQL = f"""
+SELECT EXISTS (SELECT FROM procrastinate_jobs
+  WHERE queue_name = '{QUEUE}' AND status = 'todo' AND args ->> 'tenant_id' <> %s)
+"""
 LEAVE_SQL = """
 UPDATE workflows_workflowlane SET status = 'idle', job = NULL
 WHERE tenant_id = %(tenant)s AND lane = %(lane)s AND job = %(job)s RETURNING lane
@@ -83,6 +93,13 @@ def release_lane(tenant_id: UUID, lane: int, job: int, *, again: bool) -> bool:
     """
     values = {"tenant": tenant_id, "lane": lane, "job": job, "again": again}
     return bool(run_prepared(RELEASE_SQL, values)[0][0])
+
+
+def has_waiting_lanes(tenant_id: UUID) -> bool:
+    """Return whether lanes of other tenants wait for a worker. Call it outside any scope, as the worker."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING_SQL, [str(tenant_id)])
+        return bool(cursor.fetchone()[0])
 
 
 def leave_lane(tenant_id: UUID, lane: int, job: int) -> None:

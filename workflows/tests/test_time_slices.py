@@ -1,0 +1,72 @@
+"""Time slices of lanes: long alone, short while lanes of other tenants wait."""
+
+import time
+
+import pytest
+
+from config.postgres.logins import WORKER
+from config.tenancy.scope import tenant_scope
+from config.testing.factories import factory_for
+from workflows.models import WorkflowLane
+from workflows.runtime import time_slice
+from workflows.runtime.lanes import run_lane
+from workflows.runtime.step_bodies import StepResult
+from workflows.runtime.time_slice import MAX_SECONDS, TURN_SECONDS, TimeSlice
+from workflows.services.lanes import WAITING_SQL
+from workflows.services.runs import start_run
+from workflows.testing import run_lanes
+from workflows.tests.runs import publish, request, states, transform
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.mark.parametrize(("do_others_wait", "seconds"), [(False, MAX_SECONDS), (True, TURN_SECONDS)])
+def test_slice_ends_sooner_if_others_wait(monkeypatch, do_others_wait, seconds):
+    now = 100.0
+    monkeypatch.setattr(time_slice.time, "monotonic", lambda: now)
+    slice_ = TimeSlice(lambda: do_others_wait)
+    now += seconds - 0.01
+    assert not slice_.is_over()
+    now += 0.02
+    assert slice_.is_over()
+    assert slice_.is_over()
+
+
+def test_others_are_looked_for_once_a_turn(monkeypatch):
+    now, questions = 100.0, []
+    monkeypatch.setattr(time_slice.time, "monotonic", lambda: now)
+    slice_ = TimeSlice(lambda: questions.append(now))
+    for _ in range(40):
+        now += MAX_SECONDS / 50
+        slice_.is_over()
+    assert len(questions) <= MAX_SECONDS / TURN_SECONDS
+
+
+@pytest.mark.parametrize("do_others_wait", [False, True])
+def test_lane_gives_way_to_others(tenant, member, http, monkeypatch, do_others_wait):
+    def wait():
+        time.sleep(TURN_SECONDS)
+        return StepResult()
+
+    http.run = wait
+    monkeypatch.setattr(time_slice, "MAX_SECONDS", 60)
+    with tenant_scope(tenant, user=member.user):
+        run = start_run(publish(*(request(id=name) for name in "abc")))
+        lane = WorkflowLane.objects.get(status="queued")
+    run_lane(tenant.pk, lane.lane, lane.job, do_others_wait=lambda: do_others_wait)
+
+    if do_others_wait:
+        # The lane claims a successor with the commit, before it looks at the time.
+        assert states(run) == {"a": "completed", "b": "completed", "c": "ready"}
+        run_lanes(tenant)
+    assert states(run) == dict.fromkeys("abc", "completed")
+
+
+def test_worker_sees_the_waiting_lanes_of_others_only(transactional_db, second_connection):
+    busy, other = (factory_for("tenants.Tenant")() for _ in range(2))
+    with tenant_scope(busy, actor="system:test"):
+        start_run(publish(transform("a", 1)))
+    worker = second_connection(WORKER)
+
+    assert worker.execute(WAITING_SQL, [str(other.pk)]).fetchone() == (True,)
+    assert worker.execute(WAITING_SQL, [str(busy.pk)]).fetchone() == (False,)
