@@ -262,7 +262,7 @@ class WorkflowBody(StepBody):
 
 
 class EmitBody(StepBody):
-    """Emit an event."""
+    """Emit an event, whose data get the ID of the run as `run_id`."""
 
     templates = frozenset({"data"})
 

@@ -16,16 +16,13 @@ from config.serving.threads import outside_pool
 from conversations.runtime.journal import strip_unstorable_json
 from conversations.runtime.turns import Caller
 from workflows.choices import ENDED_RUNS, WorkflowStatus
-from workflows.models import StepExecution, Workflow, WorkflowExecution, WorkflowVersion
+from workflows.models import Workflow, WorkflowExecution, WorkflowVersion
 from workflows.services.backend import backend
+from workflows.services.nesting import STARTED_BY, check_depth
 
 MAX_WORKFLOWS = 100
 MAX_WAIT_SECONDS = 300
 POLL_SECONDS = 0.5
-# Agents in runs can start runs whose agents start runs, up to this depth.
-MAX_DEPTH = 10
-# Key of the trigger data: the run whose agent started this run.
-STARTED_BY = "started_by_run"
 
 
 class RunRequestError(ValueError):
@@ -96,10 +93,10 @@ def start_workflow(
         if workflow is None:
             raise RunRequestError(f"The workflow {slug[:100]} does not exist, or cannot be started.")
         data = dict(origin)
-        if parent_run and WorkflowExecution.objects.filter(pk=parent_run).exists():
-            _check_depth(parent_run)
-            data[STARTED_BY] = str(parent_run)
         try:
+            if parent_run and WorkflowExecution.objects.filter(pk=parent_run).exists():
+                check_depth(parent_run)
+                data[STARTED_BY] = str(parent_run)
             run = backend.start(
                 workflow,
                 input_data=strip_unstorable_json(dict(values)),
@@ -110,21 +107,6 @@ def start_workflow(
             raise RunRequestError("; ".join(error.messages)) from error
         run_id: UUID = run.pk
         return run_id
-
-
-def _check_depth(run_id: UUID) -> None:
-    """Check that a new run of this run would be nested at most `MAX_DEPTH` levels deep."""
-    current: UUID | None = run_id
-    for _ in range(MAX_DEPTH - 1):
-        run = WorkflowExecution.objects.filter(pk=current).first()
-        if run is None:
-            return
-        started_by = (run.trigger_data or {}).get(STARTED_BY) if isinstance(run.trigger_data, dict) else None
-        steps = StepExecution.objects.filter(pk=run.parent_step_id)
-        current = UUID(started_by) if started_by else steps.values_list("execution_id", flat=True).first()
-        if current is None:
-            return
-    raise RunRequestError(f"Runs that start each other may be at most {MAX_DEPTH} levels deep.")
 
 
 def read_run(caller: Caller, run_id: str) -> dict[str, Any]:

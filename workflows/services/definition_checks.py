@@ -33,8 +33,8 @@ from workflows.language.definition import TriggerEntry, WorkflowDefinition
 from workflows.language.expressions import ExpressionChecker, ExpressionError, find_expressions
 from workflows.language.steps import MapBody, Path
 from workflows.models import Workflow, WorkflowVersion
+from workflows.services.nesting import MAX_DEPTH
 
-MAX_DEPTH = 10
 # Search in collections is a step kind.
 TOOLS = frozenset(BuiltinTool.values) - {BuiltinTool.SEARCH_KNOWLEDGE}
 PINNED, LATEST = "pinned", "latest"

@@ -12,12 +12,11 @@ from django.db import InterfaceError, OperationalError, transaction
 from tenants.models import OutboxEvent
 from workflows.choices import TriggerType, WorkflowStatus
 from workflows.language.expressions import ExpressionError, evaluate_condition
-from workflows.models import WorkflowExecution, WorkflowTrigger
+from workflows.models import WorkflowTrigger
 from workflows.services.firings import claim_firing, fail_firing, start_firing
+from workflows.services.nesting import check_depth, find_run_of_event
 
 logger = logging.getLogger(__name__)
-# Runs that start one another through events, such as `run.completed`.
-MAX_DEPTH = 10
 
 
 def fire_event_triggers(sender: Any, tenant_id: UUID, events: Iterable[tuple[Any, ...]], **_: Any) -> int:
@@ -60,7 +59,9 @@ def _fire(trigger: WorkflowTrigger, event: OutboxEvent) -> bool:
         return False
     try:
         with transaction.atomic():
-            start_firing(trigger, firing_id, data | {"depth": _measure_depth(event)})
+            # Runs that start one another by events, such as `run.completed`, end.
+            check_depth(find_run_of_event(data["event"]))
+            start_firing(trigger, firing_id, data)
     except ValidationError as error:
         fail_firing(firing_id, error)
         return False
@@ -84,20 +85,3 @@ def _matches(condition: Any, data: dict[str, Any]) -> bool:
     except ExpressionError:
         # Such as a member that other events of the type lack.
         return False
-
-
-def _measure_depth(event: OutboxEvent) -> int:
-    """Return how many runs led to the event.
-
-    Raises:
-        ValidationError: more than `MAX_DEPTH`.
-    """
-    try:
-        run_id = UUID(event.data.get("run_id"))
-    except (TypeError, ValueError, AttributeError):
-        return 0
-    runs = WorkflowExecution.objects.filter(pk=run_id).values_list("trigger_data", flat=True)
-    depth = int((runs.first() or {}).get("depth", 0)) + 1
-    if depth > MAX_DEPTH:
-        raise ValidationError(f"Events of runs started {MAX_DEPTH} runs in a row.")
-    return depth

@@ -30,14 +30,3 @@ def is_running(step_execution_id: UUID) -> bool:
 def find_child(step_execution_id: UUID) -> WorkflowExecution | None:
     """Return the latest run that the step started."""
     return WorkflowExecution.objects.filter(parent_step_id=step_execution_id).order_by("-id").first()
-
-
-def get_depth(execution_id: UUID, limit: int) -> int:
-    """Return how many runs are above a run, up to `limit` and one more."""
-    depth = 0
-    parent: UUID | None = execution_id
-    while parent is not None and depth <= limit:
-        rows = WorkflowExecution.objects.filter(pk=parent)
-        parent = rows.values_list("parent_step__execution_id", flat=True).first()
-        depth += parent is not None
-    return depth

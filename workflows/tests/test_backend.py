@@ -230,10 +230,10 @@ def test_services_are_called(begin, backend, sea, configure, mcp_url, tenant, se
 
 
 def test_events_are_published(begin, tenant):
-    begin({"id": "notice", "kind": "emit", "event": "sum.found", "data": {"n": 1}})
+    run = begin({"id": "notice", "kind": "emit", "event": "sum.found", "data": {"n": 1}})
 
     with tenant_scope(tenant, actor="system:test"):
-        assert OutboxEvent.objects.get(type="sum.found").data == {"n": 1}
+        assert OutboxEvent.objects.get(type="sum.found").data == {"n": 1, "run_id": str(run.pk)}
 
 
 def test_runs_are_paused_and_cancelled(wait_begin, backend):

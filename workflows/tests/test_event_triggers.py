@@ -12,7 +12,7 @@ from tenants.services.outbox import publish as publish_event
 from tenants.services.relay import relay_events
 from workflows.models import TriggerFiring, WorkflowExecution, WorkflowTrigger
 from workflows.services import event_triggers
-from workflows.services.event_triggers import MAX_DEPTH
+from workflows.services.nesting import MAX_DEPTH
 from workflows.testing import run_lanes
 from workflows.tests.factories import WorkflowTriggerFactory
 from workflows.tests.runs import publish, transform

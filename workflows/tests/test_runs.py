@@ -160,12 +160,13 @@ def test_statistics_of_the_workflow(start, tenant):
 
 def test_emitted_events_are_published_and_reserved_names_refused(start, tenant):
     emit = {"id": "emit", "kind": "emit", "event": "ticket.closed", "data": {"issue": "${ input.issue }"}}
-    assert start(emit, input_data={"issue": 7}).status == "completed"
+    run = start(emit, input_data={"issue": 7})
     forged = start(emit | {"event": "security.alert"}, input_data={"issue": 7})
 
+    assert run.status == "completed"
     assert forged.error_message == "Step emit: Only Conclave publishes security.alert events."
     with tenant_scope(tenant, actor="system:test"):
-        assert OutboxEvent.objects.get(type="ticket.closed").data == {"issue": 7}
+        assert OutboxEvent.objects.get(type="ticket.closed").data == {"issue": 7, "run_id": str(run.pk)}
         assert not OutboxEvent.objects.filter(type="security.alert").exists()
 
 

@@ -19,6 +19,7 @@ from conversations.tool_registry import load_mcp_tools
 from workflows import mcp
 from workflows.models import WorkflowExecution
 from workflows.runtime import run_requests
+from workflows.services.nesting import MAX_DEPTH, STARTED_BY
 from workflows.tests.factories import WorkflowExecutionFactory, WorkflowFactory, WorkflowVersionFactory
 
 __all__ = ["caller"]
@@ -114,8 +115,8 @@ def test_invalid_requests_start_nothing(use_tool, report, caller, arguments, mes
 def test_runs_that_start_each_other_are_limited(report, caller):
     with caller.scope():
         last = None
-        for _ in range(run_requests.MAX_DEPTH):
-            data = {run_requests.STARTED_BY: str(last)} if last else None
+        for _ in range(MAX_DEPTH + 1):
+            data = {STARTED_BY: str(last)} if last else None
             last = WorkflowExecutionFactory(workflow=report, trigger_data=data).pk
         first = WorkflowExecutionFactory(workflow=report).pk
     values = {"topic": "tides"}
@@ -123,7 +124,7 @@ def test_runs_that_start_each_other_are_limited(report, caller):
         run_requests.start_workflow(caller, "report", values, origin={}, parent_run=last)
     started = run_requests.start_workflow(caller, "report", values, origin={}, parent_run=first)
     run = next(each for each in list_runs(caller) if each.pk == started)
-    assert run.trigger_data == {run_requests.STARTED_BY: str(first)}
+    assert run.trigger_data == {STARTED_BY: str(first)}
 
 
 def make_key_caller(api_key, caller, *scopes):

@@ -40,11 +40,13 @@ def run_join(context: StepContext) -> StepResult:
 
 @register_body(StepKind.EMIT)
 def run_emit(context: StepContext) -> StepResult:
-    """Publish an event with the commit of the step."""
+    """Publish an event with the commit of the step. Its data has the ID of the run as `run_id`."""
     name = context.config["event"]
     if name in EVENT_TYPES:
         raise StepError("reserved_event", f"Only Conclave publishes {name} events.", retryable=False)
-    event = make_event_type(name).model_validate(context.config["data"])
+    # It limits runs that start one another by events.
+    data = context.config["data"] | {"run_id": str(context.execution_id)}
+    event = make_event_type(name).model_validate(data)
     return StepResult({"event": name}, events=(event,))
 
 

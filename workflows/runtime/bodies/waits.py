@@ -16,14 +16,14 @@ from workflows.language.values import to_seconds
 from workflows.models import Workflow, WorkflowExecution
 from workflows.runtime.step_bodies import StepContext, StepError, StepResult, Wait, register_body
 from workflows.services.backend import backend
-from workflows.services.step_rows import find_child, get_depth, get_start
+from workflows.services.nesting import check_depth
+from workflows.services.step_rows import find_child, get_start
 
 # An event may come a moment before the step begins to wait for it.
 LOOK_BACK = timedelta(hours=1)
 # An event whose transaction ends while the step begins to wait is found by a second look.
 SECOND_LOOK = timedelta(seconds=5)
 MAX_EVENTS = 1000
-MAX_DEPTH = 10
 
 
 @register_body(StepKind.DELAY)
@@ -127,11 +127,10 @@ def start_child(context: StepContext, *, trigger_data: dict[str, Any] | None = N
         StepError: the workflow does not exist or refuses the input, or the runs are nested too deeply.
     """
     slug = context.config["workflow"]
-    depth = get_depth(context.execution_id, MAX_DEPTH)
-    if depth >= MAX_DEPTH:
-        raise StepError(
-            "too_deep", f"Workflows can be nested at most {MAX_DEPTH} levels deep.", retryable=False
-        )
+    try:
+        check_depth(context.execution_id)
+    except ValidationError as error:
+        raise StepError("too_deep", error.message, retryable=False) from error
     workflow = Workflow.objects.filter(slug=slug).first()
     if workflow is None:
         raise StepError("workflow_missing", f"The workflow {slug} does not exist.", retryable=False)
