@@ -198,7 +198,7 @@ def _complete_run(run: RunState, attempt: Attempt) -> None:
     run.load(run.plan.output_references)
     try:
         output = resolve(run.plan.definition.output, run.as_data(attempt)) or None
-    except ExpressionError as error:
+    except (ExpressionError, StepError) as error:
         fail_run(run.tenant_id, run.id, run.plan, f"Output of the run: {error}")
         return
     end_run(run.tenant_id, run.id, ExecutionStatus.COMPLETED, output=output)

@@ -12,6 +12,7 @@ from workflows.runtime.bodies.waits import as_event, matches_event
 from workflows.runtime.run_state import load_runs
 from workflows.services.commits import Attempt
 from workflows.services.runs import complete_waiting_step
+from workflows.step_errors import StepError
 
 
 def deliver_events(tenant_id: UUID, event_ids: Iterable[UUID], types: Iterable[str]) -> int:
@@ -33,8 +34,14 @@ def deliver_events(tenant_id: UUID, event_ids: Iterable[UUID], types: Iterable[s
         if run is None:
             continue
         step: Any = run.plan.steps[attempt.step_id]
+        try:
+            data = run.as_data(attempt)
+        except StepError as error:
+            # Otherwise the events of the tenant would be relayed again and again.
+            count += complete_waiting_step(attempt.id, error=error)
+            continue
         for event in events:
-            if key == f"event:{event['type']}" and _matches(step.correlate, run.as_data(attempt), event):
+            if key == f"event:{event['type']}" and _matches(step.correlate, data, event):
                 count += complete_waiting_step(attempt.id, output=event)
                 break
     return count

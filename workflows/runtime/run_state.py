@@ -15,6 +15,7 @@ from workflows.services.closing import fail_run
 from workflows.services.commits import Attempt, read_results, wake_run
 from workflows.services.outputs import read_output
 from workflows.services.plans import PlanError, get_plan
+from workflows.step_errors import StepError
 
 
 @dataclass(slots=True)
@@ -52,13 +53,26 @@ class RunState:
         self.outcomes |= read_results(self.tenant_id, self.id, sorted(missing))
 
     def read_files(self) -> None:
-        """Read the outputs that are stored as files."""
+        """Read the outputs that are stored as files.
+
+        Raises:
+            StepError: a file cannot be read.
+        """
         for name, outcome in self.outcomes.items():
             if outcome.path:
-                self.outcomes[name] = replace(outcome, output=read_output(outcome.path), path="")
+                try:
+                    output = read_output(outcome.path)
+                except OSError as error:
+                    text = f"The stored output of step {name} cannot be read."
+                    raise StepError("output_unavailable", text) from error
+                self.outcomes[name] = replace(outcome, output=output, path="")
 
     def as_data(self, attempt: Attempt) -> dict[str, Any]:
-        """Return the roots of expressions."""
+        """Return the roots of expressions.
+
+        Raises:
+            StepError: a stored output cannot be read.
+        """
         self.read_files()
         return {
             "input": self.input,

@@ -4,6 +4,8 @@ import pytest
 from django.core.files.storage import default_storage
 
 from config.tenancy.scope import tenant_scope
+from tenants.tests.factories import OutboxEventFactory
+from workflows.runtime.event_delivery import deliver_events
 from workflows.runtime.json_values import to_json_value
 from workflows.runtime.step_bodies import StepError, StepResult
 from workflows.services import outputs
@@ -34,6 +36,38 @@ def test_large_output_is_a_file_that_later_steps_read(start, tenant, http, media
     skip_waits(tenant)
 
     assert reread(run).output_data == {"count": 300}
+
+
+@pytest.fixture
+def lose_output(start, tenant, http, media):
+    """Start a run with a stored output, which `wait` or the output of the run reads, and delete the file."""
+
+    def run(*, is_read_by_wait):
+        http.results.append(StepResult({"rows": ["x" * 1000] * 300}))
+        wait = {"id": "wait", "kind": "wait_event", "event": "ticket.answered"}
+        rows = "steps.call.output.rows.size() == 300"
+        more = {"correlate": rows} if is_read_by_wait else {"needs": []}
+        started = start(
+            request(), {**wait, **more}, output={} if is_read_by_wait else {"all": f"${{ {rows} }}"}
+        )
+        default_storage.delete(attempts(started, "call")[0].storage_path)
+        return started
+
+    return run
+
+
+@pytest.mark.parametrize(("is_read_by_wait", "origin"), [(True, "Step wait"), (False, "Output of the run")])
+def test_lost_output_fails_its_readers_and_no_others(tenant, start, lose_output, is_read_by_wait, origin):
+    lost = lose_output(is_read_by_wait=is_read_by_wait)
+    kept = start({"id": "wait", "kind": "wait_event", "event": "ticket.answered"})
+    with tenant_scope(tenant, actor="system:test"):
+        event = OutboxEventFactory(type="ticket.answered")
+        assert deliver_events(tenant.pk, [event.pk], ["ticket.answered"]) == 2
+    run_lanes(tenant)
+    skip_waits(tenant)
+
+    assert [reread(run).status for run in (lost, kept)] == ["failed", "completed"]
+    assert reread(lost).error_message == f"{origin}: The stored output of step call cannot be read."
 
 
 def test_output_cannot_name_the_file_of_another_tenant(start, http, media):
