@@ -1,11 +1,11 @@
 """Helpers for tests of runs."""
 
 from config.tenancy.scope import tenant_scope
-from workflows.models import StepExecution
+from workflows.models import StepExecution, WorkflowExecution
 from workflows.tests.factories import WorkflowFactory, WorkflowVersionFactory
 
 
-def transform(name, value, **members):
+def transform(name, value=1, **members):
     """A step that computes a value."""
     return {"id": name, "kind": "transform", "value": value, **members}
 
@@ -42,3 +42,14 @@ def attempts(run, step_id):
     """Return the attempts of a step, oldest first."""
     with tenant_scope(run.tenant_id, actor="system:test"):
         return list(StepExecution.objects.filter(execution=run, step_id=step_id).order_by("attempt"))
+
+
+def list_runs(tenant, **filters):
+    """Return the runs of a tenant, oldest first."""
+    with tenant_scope(tenant, actor="system:test"):
+        return list(WorkflowExecution.objects.filter(**filters).order_by("id"))
+
+
+def count_open(tenant):
+    """Return the number of the tenant's runs that have not ended."""
+    return len(list_runs(tenant, completed_at=None))

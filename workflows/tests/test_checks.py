@@ -4,6 +4,7 @@ import pytest
 
 from workflows.language.checks import find_problems
 from workflows.language.definition import WorkflowDefinition
+from workflows.tests.runs import transform
 
 INPUT = {
     "type": "object",
@@ -13,10 +14,6 @@ INPUT = {
         "owner": {"type": "object", "properties": {"name": {"type": "string"}}},
     },
 }
-
-
-def transform(name, value=1, **more):
-    return {"id": name, "kind": "transform", "value": value} | more
 
 
 def check(*steps, **more):

@@ -10,12 +10,12 @@ from tenants.models import OutboxEvent
 from tenants.services import relay
 from tenants.services.outbox import publish as publish_event
 from tenants.services.relay import relay_events
-from workflows.models import TriggerFiring, WorkflowExecution, WorkflowTrigger
+from workflows.models import TriggerFiring, WorkflowTrigger
 from workflows.services import event_triggers
 from workflows.services.nesting import MAX_DEPTH
 from workflows.testing import run_lanes
 from workflows.tests.factories import WorkflowTriggerFactory
-from workflows.tests.runs import publish, transform
+from workflows.tests.runs import list_runs, publish, transform
 
 pytestmark = pytest.mark.engine
 
@@ -42,12 +42,6 @@ def emit(tenant, *counts):
             event = DocumentIndexedEvent(document_id=uuid4(), collection_id=uuid4(), chunk_count=count)
             publish_event(event)
     relay_events(tenant.pk)
-
-
-def list_runs(tenant, trigger=None):
-    with tenant_scope(tenant, actor="system:test"):
-        runs = WorkflowExecution.objects.order_by("id")
-        return list(runs.filter(trigger=trigger) if trigger else runs)
 
 
 def test_event_starts_a_run(tenant, other_tenant):
@@ -144,6 +138,6 @@ def test_runs_that_start_one_another_by_events_end(tenant):
         relay_events(tenant.pk)
         run_lanes(tenant)
 
-    assert len(list_runs(tenant, trigger)) == MAX_DEPTH
+    assert len(list_runs(tenant, trigger=trigger)) == MAX_DEPTH
     with tenant_scope(tenant, actor="system:test"):
         assert TriggerFiring.objects.filter(status="failed").count() == 1

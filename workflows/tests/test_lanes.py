@@ -19,7 +19,7 @@ from workflows.services.lanes import kick
 from workflows.services.runs import start_run
 from workflows.services.wakeups import repair_lanes
 from workflows.testing import run_lanes, skip_waits
-from workflows.tests.runs import attempts, publish, request, reread, states, transform
+from workflows.tests.runs import attempts, count_open, publish, request, reread, states, transform
 
 pytestmark = pytest.mark.engine
 
@@ -271,8 +271,3 @@ def test_no_join_and_no_wake_up_is_lost_under_concurrent_workers(transactional_d
         assert StepExecution.objects.count() == 240
         row = Workflow.objects.get(pk=workflow.pk)
         assert (row.run_count, row.success_count, row.error_count) == (30, 30, 0)
-
-
-def count_open(tenant):
-    with tenant_scope(tenant, actor="system:test"):
-        return WorkflowExecution.objects.filter(completed_at=None).count()

@@ -14,10 +14,7 @@ from workflows.services.lookup import get_latest_version
 from workflows.services.publishing import publish, restore_version
 from workflows.services.version_diff import diff_versions, diff_with_draft
 from workflows.tests.factories import WorkflowFactory, WorkflowTriggerFactory, WorkflowVersionFactory
-
-
-def transform(name, value=1, **more):
-    return {"id": name, "kind": "transform", "value": value} | more
+from workflows.tests.runs import transform
 
 
 def call(slug, **more):

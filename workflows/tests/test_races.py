@@ -27,7 +27,7 @@ from workflows.services.commits import Attempt, resume_step
 from workflows.services.runs import start_run
 from workflows.testing import run_lanes
 from workflows.tests.factories import WorkflowTriggerFactory
-from workflows.tests.runs import publish, request, reread, states, transform
+from workflows.tests.runs import count_open, publish, request, reread, states, transform
 
 pytestmark = [pytest.mark.engine, pytest.mark.unmeasured]
 THREADS, STEPS, PAIRS = 20, 200, 100
@@ -232,8 +232,3 @@ def change(trigger, **fields):
 def count_firings(tenant):
     with tenant_scope(tenant, actor="system:test"):
         return TriggerFiring.objects.count()
-
-
-def count_open(tenant):
-    with tenant_scope(tenant, actor="system:test"):
-        return WorkflowExecution.objects.filter(completed_at=None).count()

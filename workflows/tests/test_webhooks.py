@@ -17,10 +17,10 @@ from config.testing.roles import as_platform
 from tenants.models import Tenant
 from tenants.services.webhooks import rotate_secret
 from workflows.api import hooks
-from workflows.models import TriggerFiring, Workflow, WorkflowExecution, WorkflowTrigger
+from workflows.models import TriggerFiring, Workflow, WorkflowTrigger
 from workflows.services import webhooks
 from workflows.tests.factories import WorkflowTriggerFactory
-from workflows.tests.runs import publish, transform
+from workflows.tests.runs import list_runs, publish, transform
 from workflows.tests.test_webhook_signatures import sign_github
 
 pytestmark = pytest.mark.engine
@@ -48,11 +48,6 @@ def sign(body=BODY, webhook_id="msg_1", secret=SECRET):
 def send(trigger_id, headers=None, body=BODY):
     headers = sign(body) if headers is None else headers
     return Client().post(f"/hooks/{trigger_id}", body, content_type="application/json", headers=headers)
-
-
-def list_runs(tenant):
-    with tenant_scope(tenant, actor="system:test"):
-        return list(WorkflowExecution.objects.order_by("id"))
 
 
 def test_webhook_starts_a_run(tenant):
