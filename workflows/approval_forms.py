@@ -1,4 +1,4 @@
-"""Django forms made from the JSON Schema of an approval's form."""
+"""Django forms of a decision: the reason, and the values of an approval's form, made from its JSON Schema."""
 
 from datetime import date
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 from django.utils.html import escape
 
-from workflows.services.approvals import FormValuesError
+from workflows.choices import Decision, DecisionChannel
+from workflows.services.approvals import MAX_COMMENT, Answer, FormValuesError
 from workflows.services.form_values import ROOT
 
 LONG_TEXT = 200
@@ -14,6 +15,14 @@ INPUT_CLASSES = (
     "bg-white border border-base-200 px-3 py-2 rounded-default w-full dark:bg-base-900 dark:border-base-700"
 )
 Schema = dict[str, Any]
+
+
+class CommentForm(forms.Form):
+    """Reason for a decision."""
+
+    comment = forms.CharField(
+        max_length=MAX_COMMENT, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
 
 
 class ApprovalForm(forms.Form):
@@ -44,6 +53,17 @@ class ApprovalForm(forms.Form):
                 name if known else None,
                 messages if known or name == ROOT else [f"{name}: {text}" for text in messages],
             )
+
+
+def read_answer(
+    decision: str | None, values: ApprovalForm, comment: CommentForm, channel: DecisionChannel
+) -> Answer | None:
+    """Return the posted decision, or None if something is invalid. Only an approval has values."""
+    is_approved = decision == Decision.APPROVED
+    if decision not in Decision.values or not comment.is_valid() or (is_approved and not values.is_valid()):
+        return None
+    entered = values.read_values() if is_approved else None
+    return Answer(Decision(decision), comment.cleaned_data["comment"], entered, channel)
 
 
 def style_inputs(form: forms.Form) -> forms.Form:

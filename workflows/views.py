@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
@@ -11,21 +10,13 @@ from django.views.decorators.cache import never_cache
 
 from config.api.credentials import count_hit
 from config.middleware import client_ip
-from workflows.approval_forms import ApprovalForm, style_inputs
-from workflows.choices import Decision, DecisionChannel
+from workflows.approval_forms import ApprovalForm, CommentForm, read_answer, style_inputs
+from workflows.choices import DecisionChannel
 from workflows.services.approval_links import LinkClosedError, decide_by_link, find_link, load_page
-from workflows.services.approvals import MAX_COMMENT, Answer, FormValuesError
+from workflows.services.approvals import FormValuesError
 
 VIEWS_PER_MINUTE = 30
 CLOSED = "This link is not valid. Sign in to see the approvals that wait for you."
-
-
-class CommentForm(forms.Form):
-    """Reason for a decision."""
-
-    comment = forms.CharField(
-        max_length=MAX_COMMENT, required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -48,16 +39,9 @@ class ApprovalLinkView(View):
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         comment, values = CommentForm(request.POST), ApprovalForm(self.page.approval.form, request.POST)
-        decision = request.POST.get("decision")
-        is_approved = decision == Decision.APPROVED
-        if (
-            decision not in Decision.values
-            or not comment.is_valid()
-            or (is_approved and not values.is_valid())
-        ):
+        answer = read_answer(request.POST.get("decision"), values, comment, DecisionChannel.LINK)
+        if answer is None:
             return self._show(request, values, comment, status=400)
-        entered = values.read_values() if is_approved else None
-        answer = Answer(Decision(decision), comment.cleaned_data["comment"], entered, DecisionChannel.LINK)
         try:
             decide_by_link(self.link, answer)
         except LinkClosedError:

@@ -19,12 +19,10 @@ from unfold.widgets import (
 
 from accounts.choices import MemberStatus
 from accounts.models import Membership
-from workflows.approval_forms import ApprovalForm
-from workflows.choices import Decision, DecisionChannel
+from workflows.approval_forms import ApprovalForm, CommentForm, read_answer
+from workflows.choices import DecisionChannel
 from workflows.models import Approval
 from workflows.services.approvals import (
-    MAX_COMMENT,
-    Answer,
     ApprovalClosedError,
     FormValuesError,
     NotApproverError,
@@ -39,14 +37,6 @@ WIDGETS = {
     forms.EmailInput: UnfoldAdminEmailInputWidget,
     forms.CheckboxInput: UnfoldBooleanWidget,
 }
-
-
-class CommentForm(forms.Form):
-    """Reason for a decision."""
-
-    comment = forms.CharField(
-        max_length=MAX_COMMENT, required=False, widget=UnfoldAdminExpandableTextareaWidget
-    )
 
 
 class DelegateForm(forms.Form):
@@ -96,13 +86,14 @@ class ApprovalPage:
 
     def __init__(self, request, approval, posted, *, is_delegation):
         self.request, self.approval, self.is_delegation = request, approval, is_delegation
-        self.decision = (posted or {}).get("decision")
+        self.posted = posted
         answered = None if is_delegation else posted
         self.values = ApprovalForm(approval.form, answered)
         self.comment = CommentForm(answered)
         self.delegation = DelegateForm(request.user.pk, posted if is_delegation else None)
-        for field in self.values.fields.values():
-            replace_widget(field)
+        for form in (self.values, self.comment):
+            for field in form.fields.values():
+                replace_widget(field)
 
     @property
     def is_open(self):
@@ -135,19 +126,11 @@ class ApprovalPage:
         return False
 
     def _decide(self):
-        is_approved = self.decision == Decision.APPROVED
-        if self.decision not in Decision.values or not self.comment.is_valid():
+        answer = read_answer(self.posted.get("decision"), self.values, self.comment, DecisionChannel.CONSOLE)
+        if answer is None:
             return False
-        if is_approved and not self.values.is_valid():
-            return False
-        answer = Answer(
-            Decision(self.decision),
-            self.comment.cleaned_data["comment"],
-            self.values.read_values() if is_approved else None,
-            DecisionChannel.CONSOLE,
-        )
         decide(self.approval.pk, answer, user_id=self._user_id)
-        messages.success(self.request, f"You {self.decision} it.")
+        messages.success(self.request, f"You {answer.decision} it.")
         return True
 
     def _delegate(self):
