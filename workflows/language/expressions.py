@@ -168,13 +168,11 @@ class ExpressionChecker:
         return ""
 
 
-def check_expression(expression: str, roots: Mapping[str, str]) -> str:
-    """Return what is wrong with an expression, or an empty string. See `ExpressionChecker`."""
-    return ExpressionChecker(roots).check(expression)
-
-
 def check_condition(expression: str, roots: Mapping[str, str]) -> str:
-    """Return what is wrong with an expression that must be true or false, or an empty string."""
+    """Return what is wrong with an expression that must be true or false, or an empty string.
+
+    See `ExpressionChecker`.
+    """
     return ExpressionChecker(roots).check(expression, CONDITION)
 
 

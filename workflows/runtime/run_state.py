@@ -29,13 +29,11 @@ class RunState:
     tenant_id: UUID
     id: UUID
     plan: Plan
-    status: str
     user_id: UUID | None
     engagement_id: UUID | None
     input: Any
     trigger: Any
     started_at: datetime
-    redrive_count: int
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
 
     @property
@@ -112,13 +110,11 @@ def load_runs(tenant_id: UUID, attempts: Iterable[Attempt], *, claimed: bool = T
             tenant_id=tenant_id,
             id=row.pk,
             plan=plan,
-            status=row.status,
             user_id=row.user_id,
             engagement_id=row.engagement_id,
             input=row.input_data,
             trigger=row.trigger_data,
             started_at=row.started_at,
-            redrive_count=row.redrive_count,
         )
         run.load({name for step in wanted[row.pk] for name in run.plan.references.get(step, ())})
     return runs

@@ -40,19 +40,23 @@ TOOLS = frozenset(BuiltinTool.values) - {BuiltinTool.SEARCH_KNOWLEDGE}
 PINNED, LATEST = "pinned", "latest"
 
 
-def find_definition_errors(document: Any, *, slug: str = "") -> list[SchemaError]:
+def find_definition_errors(
+    document: Any, *, slug: str = "", are_rows_checked: bool = True
+) -> list[SchemaError]:
     """Return every error of a document: its form, its expressions, and references to missing rows.
 
     Args:
         document: definition in the current or an earlier form.
         slug: slug of its workflow.
+        are_rows_checked: whether to look for the agents, tools and workflows of the scope's tenant.
     """
     if found := validation_errors(WorkflowDefinition, document):
         return found
     definition = WorkflowDefinition.model_validate(document)
     if not definition.steps:
         return [(("steps",), "Add a step.")]
-    return [*find_problems(definition), *_TenantChecker(definition, slug).check()]
+    rows = _TenantChecker(definition, slug).check() if are_rows_checked else ()
+    return [*find_problems(definition), *rows]
 
 
 def get_step_id(document: Any, path: Path) -> str:

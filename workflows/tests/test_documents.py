@@ -175,19 +175,21 @@ def run(*arguments):
 
 
 def test_command_validates_with_line_and_step(tmp_path):
-    good, bad, broken = tmp_path / "good.yaml", tmp_path / "bad.yaml", tmp_path / "broken.yaml"
+    good, bad, broken, empty = (tmp_path / f"{name}.yaml" for name in ("good", "bad", "broken", "empty"))
     good.write_text(WORKFLOW)
     bad.write_text(WORKFLOW.replace("steps.greet", "steps.ghost"))
     broken.write_text("a: *x")
+    empty.write_text("steps: []")
     output = StringIO()
 
-    with pytest.raises(CommandError, match="2 of 3 documents are invalid"):
-        call_command("workflow", "validate", str(good), str(bad), str(broken), stdout=output)
+    with pytest.raises(CommandError, match="3 of 4 documents are invalid"):
+        call_command("workflow", "validate", *map(str, (good, bad, broken, empty)), stdout=output)
 
     assert output.getvalue().splitlines() == [
         f"{good}: valid",
         f"{bad}:12: steps.1.value: Step last: Step ghost does not exist.",
         f"{broken}:1: Anchors and aliases are not allowed.",
+        f"{empty}:1: steps: Add a step.",
     ]
 
 

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from workflows.language.expressions import (
+    ExpressionChecker,
     ExpressionError,
     check_condition,
-    check_expression,
     evaluate,
     evaluate_condition,
     find_references,
@@ -158,7 +158,7 @@ def test_references_name_their_steps():
     ],
 )
 def test_check_finds_errors_of_types_and_names(expression, message):
-    found = check_expression(expression, ROOTS)
+    found = ExpressionChecker(ROOTS).check(expression)
 
     assert bool(found) == bool(message)
     assert message in found

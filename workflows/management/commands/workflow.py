@@ -6,11 +6,9 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from config.db.json_schema import SchemaError, validation_errors
+from config.db.json_schema import SchemaError
 from config.tenancy.scope import tenant_scope
 from tenants.services.lookup import get_tenant_by_slug
-from workflows.language.checks import find_problems
-from workflows.language.definition import WorkflowDefinition
 from workflows.language.documents import MAX_BYTES, Document, DocumentError, dump_document, load_document
 from workflows.language.language_schema import build_language_schema
 from workflows.language.upgrades import upgrade_document
@@ -80,7 +78,7 @@ class Command(BaseCommand):
                     with tenant_scope(tenant, actor=ACTOR, read_only=True):
                         errors = find_definition_errors(current, slug=file.stem)
                 else:
-                    errors = _find_errors(current)
+                    errors = find_definition_errors(current, are_rows_checked=False)
             except DocumentError as error:
                 self.stdout.write(f"{file}:{error.line}: {error.message}")
                 failed += 1
@@ -141,12 +139,6 @@ def _read(file: Path) -> bytes:
     """Return at most one byte more than a document may have."""
     with file.open("rb") as opened:
         return opened.read(MAX_BYTES + 1)
-
-
-def _find_errors(current: Any) -> list[SchemaError]:
-    if errors := validation_errors(WorkflowDefinition, current):
-        return errors
-    return list(find_problems(WorkflowDefinition.model_validate(current)))
 
 
 def _describe(document: Document, current: Any, errors: list[SchemaError]) -> list[str]:
