@@ -49,7 +49,7 @@ _WORK_RANGE = define_function(
     " results jsonb, OUT valid boolean, OUT first integer, OUT elements jsonb, OUT places integer[]",
     "",
     """
-DECLARE last integer; state record; broken integer;
+DECLARE last integer; state record; broken integer := 0; added integer := 0; rest integer;
 BEGIN
   PERFORM FROM workflows_stepexecution WHERE tenant_id = tenant AND id = helper AND claim = fence
     AND status = 'running' FOR NO KEY UPDATE;
@@ -65,31 +65,32 @@ BEGIN
         coalesce(r.item ->> 'error_message', '')
       FROM workflows_mapstate m, jsonb_array_elements(results) WITH ORDINALITY r (item, place)
       WHERE m.tenant_id = tenant AND m.step_id = map;
-      SELECT count(*) INTO broken FROM jsonb_array_elements(results) r (item) WHERE r.item ->> 'status' = 'failed';
-      UPDATE workflows_mapstate m SET done = m.done + jsonb_array_length(results), failed = m.failed + broken
-        WHERE m.tenant_id = tenant AND m.step_id = map;
+      SELECT count(*), count(*) FILTER (WHERE r.item ->> 'status' = 'failed') INTO added, broken
+        FROM jsonb_array_elements(results) r (item);
     END IF;
   END IF;
   SELECT m.start, m.stop INTO first, last FROM workflows_maprange m
     WHERE m.tenant_id = tenant AND m.helper_id = helper AND NOT m.is_done LIMIT 1;
-  IF first IS NULL THEN
-    -- Locked before it is read: helpers that take their first range at the same time get different ones.
-    SELECT m.next, least(m.next + size, coalesce(cardinality(m.positions), m.total)) INTO first, last
-      FROM workflows_mapstate m WHERE m.tenant_id = tenant AND m.step_id = map
-        AND m.next < coalesce(cardinality(m.positions), m.total) AND m.failed <= tolerated
-      FOR NO KEY UPDATE;
-    IF FOUND THEN
-      UPDATE workflows_mapstate m SET next = last WHERE m.tenant_id = tenant AND m.step_id = map;
-      INSERT INTO workflows_maprange (tenant_id, step_id, helper_id, start, stop)
-        VALUES (tenant, map, helper, first, last);
-    END IF;
+  -- Locked before it is read: helpers that take a range at the same time get different ones, and of two last helpers
+  -- one sees both.
+  SELECT m.next, m.done + added AS done, m.failed + broken AS failed, m.total,
+      coalesce(cardinality(m.positions), m.total) AS stop INTO state
+    FROM workflows_mapstate m WHERE m.tenant_id = tenant AND m.step_id = map FOR NO KEY UPDATE;
+  rest := state.stop - state.next;
+  IF first IS NULL AND rest > 0 AND state.failed <= tolerated THEN
+    first := state.next;
+    last := first + least(size, rest);
+    INSERT INTO workflows_maprange (tenant_id, step_id, helper_id, start, stop)
+      VALUES (tenant, map, helper, first, last);
+    state.next := last;
   END IF;
+  UPDATE workflows_mapstate m SET next = state.next, done = state.done, failed = state.failed
+    WHERE m.tenant_id = tenant AND m.step_id = map;
   IF first IS NULL THEN
     PERFORM workflows_finish_attempt(tenant, helper, fence, 'completed', '{}');
-    -- Locks the counters, so that of two last helpers one sees both.
-    SELECT m.done = m.total OR m.failed > tolerated AS over INTO state FROM workflows_mapstate m
-      WHERE m.tenant_id = tenant AND m.step_id = map FOR NO KEY UPDATE;
-    IF state.over THEN PERFORM workflows_resume_step(tenant, map, NULL); END IF;
+    IF state.done = state.total OR state.failed > tolerated THEN
+      PERFORM workflows_resume_step(tenant, map, NULL);
+    END IF;
     RETURN;
   END IF;
   SELECT m.positions[first + 1:last], jsonb_path_query_array(m.items, '$[$a to $b]', jsonb_build_object(

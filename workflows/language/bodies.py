@@ -1,5 +1,6 @@
 """Bodies of steps: the members of each kind."""
 
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -36,8 +37,17 @@ class StepBody(StrictSchema):
         Raises:
             workflows.language.expressions.ExpressionError: an expression fails.
         """
-        found = self.model_dump(mode="json", by_alias=True)
-        return found | {name: resolve(value, data) for name, value in self.get_templates().items()}
+        return self.literals | {name: resolve(value, data) for name, value in self.unresolved.items()}
+
+    @cached_property
+    def literals(self) -> dict[str, Any]:
+        """The members of the step as JSON, with their expressions. Do not change it."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @cached_property
+    def unresolved(self) -> dict[str, Any]:
+        """The members that may contain expressions, as JSON. Do not change it."""
+        return self.get_templates()
 
     def get_conditions(self) -> dict[tuple[str | int, ...], str]:
         """Return the expressions that must be true or false, by path."""
