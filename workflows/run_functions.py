@@ -25,15 +25,17 @@ GRANT EXECUTE ON FUNCTION {name}({types}) TO conclave_app;
     return create, f"DROP FUNCTION {name}({types});\n"
 
 
+# `again`: the lane has used up a time slice.
 _QUEUE_LANE = define_function(
     "workflows_queue_lane",
-    "tenant uuid, place integer",
+    "tenant uuid, place integer, again boolean",
     "RETURNS void",
     f"""
 DECLARE made bigint;
 BEGIN
   INSERT INTO procrastinate_jobs (queue_name, task_name, args)
-  VALUES ('{QUEUE}', '{TASK}', jsonb_build_object('tenant_id', tenant, 'lane', place)) RETURNING id INTO made;
+  VALUES ('{QUEUE}', '{TASK}', jsonb_build_object('tenant_id', tenant, 'lane', place, 'again', again))
+    RETURNING id INTO made;
   UPDATE workflows_workflowlane SET status = 'queued', job = made WHERE tenant_id = tenant AND lane = place;
 END
 """,
@@ -60,7 +62,7 @@ BEGIN
     SELECT lane INTO place FROM workflows_workflowlane WHERE tenant_id = tenant AND status = 'idle'
       ORDER BY lane LIMIT 1 FOR UPDATE SKIP LOCKED;
     EXIT WHEN NOT FOUND;
-    PERFORM workflows_queue_lane(tenant, place);
+    PERFORM workflows_queue_lane(tenant, place, false);
     queued := queued + 1;
   END LOOP;
   RETURN queued;
@@ -80,7 +82,7 @@ BEGIN
   PERFORM FROM workflows_workflowlane WHERE tenant_id = tenant AND lane = place AND job = me FOR UPDATE;
   IF NOT FOUND THEN RETURN true; END IF;
   IF EXISTS (SELECT FROM workflows_stepexecution WHERE tenant_id = tenant AND status = 'ready') THEN
-    IF again THEN PERFORM workflows_queue_lane(tenant, place); END IF;
+    IF again THEN PERFORM workflows_queue_lane(tenant, place, true); END IF;
     RETURN again;
   END IF;
   UPDATE workflows_workflowlane SET status = 'idle', job = NULL WHERE tenant_id = tenant AND lane = place;

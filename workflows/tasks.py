@@ -56,13 +56,14 @@ def expire_insights(timestamp: int) -> None:
 
 @app.task(name="workflows.tasks.run_lane", queue="workflows", pass_context=True)
 @job
-def run_lane(context: JobContext, tenant_id: str, lane: int) -> None:
-    """Run the ready steps of a tenant in one of its lanes."""
+def run_lane(context: JobContext, tenant_id: str, lane: int, again: bool) -> None:
+    """Run the ready steps of a tenant in one of its lanes. `again`: it has used up a time slice."""
     from workflows.runtime.lanes import run_lane as run
     from workflows.services.lanes import has_waiting_lanes
 
     tenant = UUID(tenant_id)
-    run(tenant, lane, context.job.id, do_others_wait=lambda: has_waiting_lanes(tenant))
+    # A few steps run without a pause; many give way to the lanes of others.
+    run(tenant, lane, context.job.id, do_others_wait=lambda: again and has_waiting_lanes(tenant))
 
 
 @app.task(name="workflows.tasks.wake_step")

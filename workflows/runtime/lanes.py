@@ -41,10 +41,10 @@ def run_lane(
             return
         attempts = take_over(tenant_id, job)
         runs = load_runs(tenant_id, attempts)
-    slice_ = TimeSlice(do_others_wait)
+    slice_ = TimeSlice(job, do_others_wait)
     claimed = False
     while True:
-        _run_attempts(attempts, runs, job, slice_)
+        _run_attempts(attempts, runs, slice_)
         # Never before the first claim: lanes would queue each other without running a step.
         over = claimed and slice_.is_over()
         with tenant_scope(tenant_id, actor=ACTOR):
@@ -57,27 +57,24 @@ def run_lane(
             runs = load_runs(tenant_id, attempts)
 
 
-def _run_attempts(
-    attempts: Iterable[Attempt], runs: dict[UUID, RunState], job: int, slice_: TimeSlice
-) -> None:
+def _run_attempts(attempts: Iterable[Attempt], runs: dict[UUID, RunState], slice_: TimeSlice) -> None:
     """Run steps, each with the steps behind it while the slice lasts."""
     for first in attempts:
         # Runs without a plan have failed.
         attempt: Attempt | None = first if first.execution_id in runs else None
         while attempt is not None:
-            run = runs[attempt.execution_id]
-            attempt = _run_attempt(run, attempt, None if slice_.is_over() else job)
+            attempt = _run_attempt(runs[attempt.execution_id], attempt, slice_)
 
 
-def _run_attempt(run: RunState, attempt: Attempt, job: int | None) -> Attempt | None:
+def _run_attempt(run: RunState, attempt: Attempt, slice_: TimeSlice) -> Attempt | None:
     """Run a step, or let it wait if another suspect runs in this process; return the successor in this lane."""
     if attempt.takeovers < SUSPECT_TAKEOVERS:
-        return run_attempt(run, attempt, job)
+        return run_attempt(run, attempt, slice_)
     if not _suspect.acquire(blocking=False):
         with run.scope():
             postpone_step(attempt, random.uniform(*POSTPONE_SECONDS))  # noqa: S311 (spreads the suspects)
         return None
     try:
-        return run_attempt(run, attempt, job)
+        return run_attempt(run, attempt, slice_)
     finally:
         _suspect.release()

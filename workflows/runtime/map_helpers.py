@@ -17,13 +17,12 @@ from workflows.runtime.body_calls import call_body
 from workflows.runtime.json_values import to_json_value
 from workflows.runtime.run_state import RunState
 from workflows.runtime.step_bodies import StepContext, StepError, Wait
+from workflows.runtime.time_slice import TimeSlice
 from workflows.services.commits import Attempt, encode, park_step
 from workflows.services.maps import work_range, yield_helper
 from workflows.services.outputs import MAX_INLINE_SIZE
 from workflows.services.runs import complete_waiting_step
 
-# Afterwards, the lane decides whether other steps or lanes come first.
-TURN_SECONDS = 0.1
 MAX_MESSAGE = 2000
 # Longer waits between the attempts of an item would hold a lane.
 MAX_RETRY_SECONDS = 2.0
@@ -40,6 +39,7 @@ class MapHelper:
             include={"workflow", "item_batch", "tolerated_failure_percentage", "tolerated_failure_count"},
         )
         self.events: list[Event] = []
+        self.data: dict[str, Any] = {}
         with run.scope():
             metadata = StepExecution.objects.values_list("metadata", flat=True).get(pk=attempt.id)
             self.map_id = UUID(metadata["map"])
@@ -51,12 +51,12 @@ class MapHelper:
         with self.run.scope():
             complete_waiting_step(self.map_id, error=error)
 
-    def work(self) -> None:
-        """Run ranges until none is left or its turn is over."""
-        end = time.monotonic() + TURN_SECONDS
+    def work(self, slice_: TimeSlice) -> None:
+        """Run ranges until none is left or the time slice is over."""
         finished: int | None = None
         results: list[dict[str, Any]] = []
         while True:
+            is_over = finished is not None and slice_.is_over()
             with self.run.scope():
                 taken = work_range(
                     self.attempt,
@@ -68,13 +68,14 @@ class MapHelper:
                 )
                 if taken.valid and self.events:
                     publish(*self.events)
-                if taken.first is not None and finished is not None and time.monotonic() > end:
+                if taken.first is not None and is_over:
                     yield_helper(self.attempt)
                     return
             if taken.first is None:
                 return
             self.events.clear()
             finished, results = taken.first, []
+            self.data = self.run.as_data(self.attempt)
             for place, item in taken.items:
                 self.check()
                 result = (
@@ -85,7 +86,7 @@ class MapHelper:
                 results.append(result)
 
     def _data(self, place: int, item: Any) -> dict[str, Any]:
-        return {**self.run.as_data(self.attempt), "item": item, "index": place}
+        return {**self.data, "item": item, "index": place}
 
     def _run_steps(self, place: int, item: Any) -> dict[str, Any]:
         """Return the result of the steps for one item."""

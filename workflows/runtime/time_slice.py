@@ -13,9 +13,14 @@ class TimeSlice:
     A short slice is fair, a long one saves jobs. A worker that is asked to stop waits for the slices of its lanes.
     """
 
-    def __init__(self, do_others_wait: Callable[[], bool]) -> None:
-        """Begin a slice. `do_others_wait` tells whether lanes of other tenants wait."""
-        self.do_others_wait = do_others_wait
+    def __init__(self, job: int | None, do_others_wait: Callable[[], bool] = lambda: False) -> None:
+        """Begin a slice.
+
+        Args:
+            job: job of the lane.
+            do_others_wait: tells whether lanes of other tenants wait for a worker.
+        """
+        self.job, self.do_others_wait = job, do_others_wait
         began = time.monotonic()
         self.end = began + MAX_SECONDS
         self.check_at = began + TURN_SECONDS
@@ -28,3 +33,7 @@ class TimeSlice:
             if self.do_others_wait():
                 self.end = now
         return now >= self.end
+
+    def get_job(self) -> int | None:
+        """Return the job that can claim another step, or None if the slice is over."""
+        return None if self.is_over() else self.job

@@ -195,9 +195,9 @@ def test_round_trips_of_steps_and_joins(begin, tenant, monkeypatch):
     trips = []
     original = lanes.run_attempt
 
-    def count(run, attempt, job):
+    def count(run, attempt, slice_):
         with CaptureQueriesContext(connection) as queries:
-            chained = original(run, attempt, job)
+            chained = original(run, attempt, slice_)
         trips.append((attempt.step_id, len(queries) + 1))
         return chained
 

@@ -23,6 +23,7 @@ from workflows.runtime.attempts import run_attempt
 from workflows.runtime.lanes import run_lane
 from workflows.runtime.run_state import load_runs
 from workflows.runtime.step_bodies import Wait
+from workflows.runtime.time_slice import TimeSlice
 from workflows.services.commits import Attempt, resume_step
 from workflows.services.runs import start_run
 from workflows.testing import run_lanes
@@ -76,7 +77,7 @@ def finish(tenant, attempt):
     """Run a claimed step in a lane of this thread."""
     with tenant_scope(tenant, actor="system:test"):
         runs = load_runs(tenant.pk, [attempt])
-    run_attempt(runs[attempt.execution_id], attempt, None)
+    run_attempt(runs[attempt.execution_id], attempt, TimeSlice(None))
 
 
 def test_joins_of_two_hundred_concurrent_steps_start_once(tenant):
