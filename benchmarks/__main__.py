@@ -170,16 +170,27 @@ def _usage(house: House, options: argparse.Namespace) -> Lines:
 
 def _workflows(house: House, options: argparse.Namespace) -> Lines:
     from .workflows import (
+        compare_rival,
         compare_steps,
         compare_tenants,
         compare_waiting,
         find_other_tenant,
+        log_in_as_worker,
+        measure_map,
         measure_start,
     )
 
+    log_in_as_worker()
     costs = compare_steps(house, rounds=options.rounds)
     detail = f"{costs.step:.2f} : {costs.job:.2f} ms of CPU"
     yield Line("step that does nothing : job", costs.ratio, 0.67, "x", detail)
+    if options.rivals:
+        rival = compare_rival(house, options.rivals, rounds=options.rounds)
+        detail = f"{rival.step:.2f} : {rival.job:.2f} ms of CPU"
+        yield Line("step of DBOS : job", rival.ratio, None, "x", detail)
+    item, growth = measure_map(house, items=10_000)
+    yield Line("item of a map : step", item / costs.step, 0.05, "x", f"{item:.2f} ms of CPU, in ranges of 50")
+    yield Line("growth by a map of 10,000 items", growth, 20, "MB")
     yield Line("CPU of a start", measure_start(house, count=options.count), 15, "ms")
     alone, behind = compare_tenants(house, find_other_tenant(house), rounds=options.rounds)
     detail = f"{behind:.2f} : {alone:.2f} s, behind 10,000 steps of another tenant"
@@ -224,6 +235,9 @@ def main(arguments: list[str]) -> int:
         "--full", action="store_true", help="two million messages in `schema`, ten million events in `usage`"
     )
     parser.add_argument("--scale", type=float, default=5, help="of `demo`, in steps of 10,000 messages")
+    parser.add_argument(
+        "--rivals", metavar="PYTHON", help="of `workflows`: an interpreter with the package dbos"
+    )
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark is called {', '.join(unknown)}")

@@ -1,11 +1,13 @@
-"""Cost of workflow steps compared with jobs of procrastinate, of starts and waits, and fairness between tenants.
+"""Cost of workflow steps compared with jobs of procrastinate and with DBOS, of starts, maps and waits, and fairness.
 
 The worker runs in this process. CPU is that of the process and of the whole server, so that it includes backends that
 have ended.
 """
 
 import asyncio
+import os
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +25,8 @@ CONCURRENCY = 4
 STEPS, RUNS = 30, 10
 WAITING = 100_000
 BODY_SECONDS = 0.02
+RIVAL = Path(__file__).with_name("rival_workflows.py")
+RIVAL_DATABASE = "bench_dbos"
 NOOP = "benchmarks.workflows.noop"
 DEFER = f"""
 INSERT INTO procrastinate_jobs (queue_name, task_name, args)
@@ -50,6 +54,15 @@ class StepCosts:
     ratio: float
 
 
+def log_in_as_worker() -> None:
+    """Use the login of the workers, who alone may read the queue and find due steps."""
+    from django.db import connection
+
+    connection.close()
+    # The dictionary of all threads.
+    connection.settings_dict |= _get_worker_login()
+
+
 def compare_steps(house: House, *, rounds: int) -> StepCosts:
     """Compare a step that does nothing, in a run of 30 steps, with a job that does nothing."""
     workflow = _publish(house, "bench", _chain(STEPS))
@@ -57,15 +70,68 @@ def compare_steps(house: House, *, rounds: int) -> StepCosts:
     for _ in range(rounds):
         _start(house, workflow, RUNS)
         step = _spent(lambda: _work("workflows", lambda: _has_no_open_runs(house.tenant_id))) / (STEPS * RUNS)
-        _run_sql(DEFER.format(count=STEPS * RUNS))
-        job = _spent(lambda: _work("bench", _has_no_jobs)) / (STEPS * RUNS)
-        pairs.append((step * 1000, job * 1000))
+        pairs.append((step * 1000, _measure_job() * 1000))
+    return _summarize(pairs)
+
+
+def _measure_job() -> float:
+    """Return the CPU seconds of a job that does nothing."""
+    _run_sql(DEFER.format(count=STEPS * RUNS))
+    return _spent(lambda: _work("bench", _has_no_jobs)) / (STEPS * RUNS)
+
+
+def _summarize(pairs: list[tuple[float, float]]) -> StepCosts:
     steps, jobs = zip(*pairs, strict=True)
     return StepCosts(
         statistics.median(steps),
         statistics.median(jobs),
         statistics.median(step / job for step, job in pairs),
     )
+
+
+def compare_rival(house: House, python: str, *, rounds: int) -> StepCosts:
+    """Compare a step of DBOS, which this Python has, with a job of procrastinate, on the same server."""
+    from config.postgres.cluster import connection_settings, default_cluster
+    from config.postgres.logins import OWNER
+
+    owner = connection_settings(default_cluster(), OWNER)
+    _run_sql(f"DROP DATABASE IF EXISTS {RIVAL_DATABASE}")
+    _run_sql(f"CREATE DATABASE {RIVAL_DATABASE} OWNER {OWNER}")
+    url = f"postgresql://{OWNER}@/{RIVAL_DATABASE}?host={owner['HOST']}&port={owner['PORT']}"
+    command = [python, str(RIVAL), url, str(STEPS), str(RUNS)]
+    environment = house.environment(PGPASSWORD=owner["PASSWORD"])
+    pairs = []
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        if process.stdout.readline().strip() != "ready":
+            raise RuntimeError("The process of the other engine exited.")
+        for _ in range(rounds):
+            before = _measure_server()
+            print(file=process.stdin, flush=True)
+            client = float(process.stdout.readline())
+            step = (client + _measure_server() - before) / (STEPS * RUNS)
+            pairs.append((step * 1000, _measure_job() * 1000))
+        process.stdin.close()
+    return _summarize(pairs)
+
+
+def measure_map(house: House, *, items: int) -> tuple[float, float]:
+    """Return the CPU milliseconds of an item of a map, in ranges of 50, and the megabytes that the process grew."""
+    step = {"id": "item", "kind": "transform", "value": "${ item }"}
+    map_step = {"id": "each", "kind": "map", "items": "${ input.items }", "item_batch": 50, "steps": [step]}
+    workflow = _publish(house, "bench-map", [map_step])
+
+    def run(count: int) -> None:
+        _start(house, workflow, 1, input_data={"items": list(range(count))})
+        _work("workflows", lambda: _has_no_open_runs(house.tenant_id))
+
+    run(items // 10)
+    before = _measure_memory()
+    spent = _spent(lambda: run(items)) / items * 1000
+    return spent, _measure_memory() - before
 
 
 def measure_start(house: House, *, count: int) -> float:
@@ -86,8 +152,6 @@ def measure_start(house: House, *, count: int) -> float:
 
 def compare_waiting(house: House, *, count: int) -> dict[str, float]:
     """Return the CPU of a tick and of a claim beside many waiting steps, relative to none."""
-    from django.db import connection
-
     from config.tenancy.scope import tenant_scope
     from workflows.models import StepExecution
     from workflows.runtime.clock import tick
@@ -102,8 +166,6 @@ def compare_waiting(house: House, *, count: int) -> dict[str, float]:
     _work("workflows", _has_waiting_step)
     with tenant_scope(house.tenant_id, actor="system:bench"):
         step = StepExecution.objects.get(execution__workflow=workflow)
-    connection.close()
-    connection.settings_dict |= _get_worker_login()
     actions = {"tick": tick, "claim": claim}
     alone = {name: _cost(action, count) for name, action in actions.items()}
     _run_sql(FILL.format(count=WAITING, step=step.pk), "ANALYZE workflows_stepexecution")
@@ -115,14 +177,24 @@ def compare_tenants(house: House, other: UUID, *, rounds: int) -> tuple[float, f
 
     Each step takes 20 ms, and each tenant has four lanes.
     """
-    steps = [{"id": f"step_{number}", "kind": "transform", "value": 1, "needs": []} for number in range(10)]
-    crowd = [{"id": f"step_{number}", "kind": "transform", "value": 1, "needs": []} for number in range(500)]
+    step = {"kind": "tool", "tool": "calculator", "input": {"expression": "1"}, "needs": []}
+    steps, crowd = ([{"id": f"step_{number}", **step} for number in range(count)] for count in (10, 500))
     small = _publish(house, "bench-ten", steps)
-    with _slow_bodies():
-        alone = [_time_run(house, small) for _ in range(rounds)]
-        large = _publish(house, "bench-crowd", crowd, tenant=other)
+    large = _publish(house, "bench-crowd", crowd, tenant=other)
+    alone: list[float] = []
+    behind: list[float] = []
+
+    def measure() -> bool:
+        _time_run(house, small)
+        alone.extend(_time_run(house, small) for _ in range(rounds))
         _start(house, large, 20, tenant=other)
-        behind = [_time_run(house, small) for _ in range(rounds)]
+        behind.extend(_time_run(house, small) for _ in range(rounds))
+        return True
+
+    with _slow_bodies():
+        _work("workflows", measure)
+    if _has_no_open_runs(other):
+        raise RuntimeError("The steps of the other tenant ended too early.")
     return statistics.median(alone), statistics.median(behind)
 
 
@@ -153,13 +225,22 @@ def _publish(house: House, slug: str, steps: list[dict[str, Any]], *, tenant: UU
         return workflow
 
 
-def _start(house: House, workflow: Any, count: int, *, tenant: UUID | None = None) -> None:
+def _start(
+    house: House,
+    workflow: Any,
+    count: int,
+    *,
+    tenant: UUID | None = None,
+    input_data: dict[str, Any] | None = None,
+) -> list[Any]:
     from config.tenancy.scope import tenant_scope
     from workflows.services.runs import start_run
 
+    runs = []
     for _ in range(count):
         with tenant_scope(tenant or house.tenant_id, actor="system:bench"):
-            start_run(workflow)
+            runs.append(start_run(workflow, input_data=input_data))
+    return runs
 
 
 def _work(queue: str, is_done: Callable[[], bool], *, interval: float = 0.25, seconds: float = 600) -> None:
@@ -200,7 +281,7 @@ def _work(queue: str, is_done: Callable[[], bool], *, interval: float = 0.25, se
 
 
 def _get_worker_login() -> dict[str, str]:
-    """Return user name and password of the workers, who alone may read the queue and find due steps."""
+    """Return user name and password of the workers."""
     from config.postgres.logins import WORKER
     from config.settings.databases import login_settings
 
@@ -209,29 +290,36 @@ def _get_worker_login() -> dict[str, str]:
 
 
 def _time_run(house: House, workflow: Any) -> float:
-    began = time.perf_counter()
-    _start(house, workflow, 1)
-    _work("workflows", lambda: _has_no_open_runs(house.tenant_id), interval=0.02)
-    return time.perf_counter() - began
+    """Return the seconds from the start of a run to its end."""
+    from config.tenancy.scope import tenant_scope
+    from workflows.models import WorkflowExecution
+
+    (run,) = _start(house, workflow, 1)
+    while True:
+        with tenant_scope(house.tenant_id, actor="system:bench"):
+            found = WorkflowExecution.objects.only("created_at", "completed_at").get(pk=run.pk)
+        if found.completed_at:
+            return (found.completed_at - found.created_at).total_seconds()
+        time.sleep(0.02)
 
 
 @contextmanager
 def _slow_bodies() -> Iterator[None]:
-    """Let each `transform` step take `BODY_SECONDS`."""
+    """Let each `tool` step take `BODY_SECONDS`."""
     from workflows.choices import StepKind
     from workflows.runtime import step_bodies
 
-    body = step_bodies.get_body(StepKind.TRANSFORM)
+    body = step_bodies.get_body(StepKind.TOOL)
 
     def slow(context: Any) -> Any:
         time.sleep(BODY_SECONDS)
         return body(context)
 
-    step_bodies.register_body(StepKind.TRANSFORM)(slow)
+    step_bodies.register_body(StepKind.TOOL)(slow)
     try:
         yield
     finally:
-        step_bodies.register_body(StepKind.TRANSFORM)(body)
+        step_bodies.register_body(StepKind.TOOL)(body)
 
 
 def _has_no_open_runs(tenant: UUID) -> bool:
@@ -280,6 +368,12 @@ def _measure_server() -> float:
     pid = (default_cluster().data / "postmaster.pid").read_text().split()[0]
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return _read_times(pid, 4) + sum(_read_times(child, 2) for child in children)
+
+
+def _measure_memory() -> float:
+    """Return the resident megabytes of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _read_times(pid: str, count: int) -> float:
