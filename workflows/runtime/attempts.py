@@ -38,42 +38,42 @@ MAX_TAKEOVERS = 5
 MAX_MESSAGE = 2000
 
 
-def run_attempt(run: RunState, attempt: Attempt, slice_: TimeSlice) -> Attempt | None:
+def run_attempt(run: RunState, attempt: Attempt, time_slice: TimeSlice) -> Attempt | None:
     """Run an attempt; return the successor that stays in the lane, already claimed.
 
     Args:
-        slice_: time of the lane; when it is over, all successors are left to other lanes.
+        time_slice: time of the lane; when it is over, all successors are left to other lanes.
     """
     if attempt.kind == StepKind.MAP and attempt.item >= 0:
-        _run_helper(run, attempt, slice_)
+        _run_helper(run, attempt, time_slice)
         return None
     try:
         result = _execute(run, attempt)
     except StepCancelledError:
         return None
     except StepError as error:
-        return _fail(run, attempt, error, slice_)
+        return _fail(run, attempt, error, time_slice)
     if isinstance(result, Wait):
-        return _park(run, attempt, result, slice_)
+        return _park(run, attempt, result, time_slice)
     if result is None:
-        return _finish(run, attempt, StepOutcome(StepStatus.SKIPPED), {}, slice_)
+        return _finish(run, attempt, StepOutcome(StepStatus.SKIPPED), {}, time_slice)
     outcome = StepOutcome(StepStatus.COMPLETED, to_json_value(result.output))
     try:
         fields = store_output(run.tenant_id, outcome.output)
     except OutputTooLargeError as error:
-        return _fail(run, attempt, StepError("output_too_large", str(error), retryable=False), slice_)
+        return _fail(run, attempt, StepError("output_too_large", str(error), retryable=False), time_slice)
     fields |= {"agent_id": result.agent_id, "metadata": to_json_value(dict(result.metadata))}
-    return _finish(run, attempt, outcome, fields, slice_, result)
+    return _finish(run, attempt, outcome, fields, time_slice, result)
 
 
-def _run_helper(run: RunState, attempt: Attempt, slice_: TimeSlice) -> None:
+def _run_helper(run: RunState, attempt: Attempt, time_slice: TimeSlice) -> None:
     """Run items of a map."""
     helper = MapHelper(run, attempt, make_check(run, attempt))
     try:
         if attempt.takeovers >= MAX_TAKEOVERS:
             helper.fail(make_loss_error(attempt))
         else:
-            helper.work(slice_)
+            helper.work(time_slice)
     except StepCancelledError:
         return
 
@@ -149,7 +149,7 @@ def _finish(
     attempt: Attempt,
     outcome: StepOutcome,
     fields: dict[str, Any],
-    slice_: TimeSlice,
+    time_slice: TimeSlice,
     result: StepResult | None = None,
 ) -> Attempt | None:
     """Commit a finished step with its successors, and the end of the run if it was the last one."""
@@ -161,7 +161,7 @@ def _finish(
         "error_message": outcome.error_message,
         "counted": not closing,
     }
-    job = slice_.get_job()
+    job = time_slice.get_job()
     with run.scope():
         if closing:
             successors = close_step(run.id, run.plan, attempt.step_id)
@@ -206,7 +206,7 @@ def _complete_run(run: RunState, attempt: Attempt) -> None:
     end_run(run.tenant_id, run.id, ExecutionStatus.COMPLETED, output=output)
 
 
-def _park(run: RunState, attempt: Attempt, wait: Wait, slice_: TimeSlice) -> Attempt | None:
+def _park(run: RunState, attempt: Attempt, wait: Wait, time_slice: TimeSlice) -> Attempt | None:
     """Let the step wait; an error of `begin` fails the step instead."""
     try:
         with run.scope():
@@ -216,11 +216,11 @@ def _park(run: RunState, attempt: Attempt, wait: Wait, slice_: TimeSlice) -> Att
             ):
                 wait.begin()
     except StepError as error:
-        return _fail(run, attempt, error, slice_)
+        return _fail(run, attempt, error, time_slice)
     return None
 
 
-def _fail(run: RunState, attempt: Attempt, error: StepError, slice_: TimeSlice) -> Attempt | None:
+def _fail(run: RunState, attempt: Attempt, error: StepError, time_slice: TimeSlice) -> Attempt | None:
     message = mask(error.message)[:MAX_MESSAGE]
     fields = {"input": attempt.input, "error_code": error.code[:100], "error_message": message}
     if attempt.kind == StepKind.MAP:
@@ -233,7 +233,7 @@ def _fail(run: RunState, attempt: Attempt, error: StepError, slice_: TimeSlice) 
         return None
     outcome = StepOutcome(StepStatus.FAILED, None, error.code[:100], message)
     if run.plan.is_closing(attempt.step_id) or run.plan.continues_after(attempt.step_id, error.code):
-        return _finish(run, attempt, outcome, {}, slice_)
+        return _finish(run, attempt, outcome, {}, time_slice)
     with run.scope():
         if commit_step(attempt, StepStatus.FAILED, fields | {"counted": False}).done:
             fail_run(run.tenant_id, run.id, run.plan, f"Step {attempt.step_id}: {message}")

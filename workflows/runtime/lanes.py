@@ -41,12 +41,12 @@ def run_lane(
             return
         attempts = take_over(tenant_id, job)
         runs = load_runs(tenant_id, attempts)
-    slice_ = TimeSlice(job, do_others_wait)
+    time_slice = TimeSlice(job, do_others_wait)
     claimed = False
     while True:
-        _run_attempts(attempts, runs, slice_)
+        _run_attempts(attempts, runs, time_slice)
         # Never before the first claim: lanes would queue each other without running a step.
-        over = claimed and slice_.is_over()
+        over = claimed and time_slice.is_over()
         with tenant_scope(tenant_id, actor=ACTOR):
             attempts = [] if over else claim_steps(tenant_id, job)
             if not attempts:
@@ -57,24 +57,24 @@ def run_lane(
             runs = load_runs(tenant_id, attempts)
 
 
-def _run_attempts(attempts: Iterable[Attempt], runs: dict[UUID, RunState], slice_: TimeSlice) -> None:
+def _run_attempts(attempts: Iterable[Attempt], runs: dict[UUID, RunState], time_slice: TimeSlice) -> None:
     """Run steps, each with the steps behind it while the slice lasts."""
     for first in attempts:
         # Runs without a plan have failed.
         attempt: Attempt | None = first if first.execution_id in runs else None
         while attempt is not None:
-            attempt = _run_attempt(runs[attempt.execution_id], attempt, slice_)
+            attempt = _run_attempt(runs[attempt.execution_id], attempt, time_slice)
 
 
-def _run_attempt(run: RunState, attempt: Attempt, slice_: TimeSlice) -> Attempt | None:
+def _run_attempt(run: RunState, attempt: Attempt, time_slice: TimeSlice) -> Attempt | None:
     """Run a step, or let it wait if another suspect runs in this process; return the successor in this lane."""
     if attempt.takeovers < SUSPECT_TAKEOVERS:
-        return run_attempt(run, attempt, slice_)
+        return run_attempt(run, attempt, time_slice)
     if not _suspect.acquire(blocking=False):
         with run.scope():
             postpone_step(attempt, random.uniform(*POSTPONE_SECONDS))  # noqa: S311 (spreads the suspects)
         return None
     try:
-        return run_attempt(run, attempt, slice_)
+        return run_attempt(run, attempt, time_slice)
     finally:
         _suspect.release()

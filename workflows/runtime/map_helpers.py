@@ -51,12 +51,12 @@ class MapHelper:
         with self.run.scope():
             complete_waiting_step(self.map_id, error=error)
 
-    def work(self, slice_: TimeSlice) -> None:
+    def work(self, time_slice: TimeSlice) -> None:
         """Run ranges until none is left or the time slice is over."""
         finished: int | None = None
         results: list[dict[str, Any]] = []
         while True:
-            is_over = finished is not None and slice_.is_over()
+            is_over = finished is not None and time_slice.is_over()
             with self.run.scope():
                 taken = work_range(
                     self.attempt,

@@ -195,9 +195,9 @@ def test_round_trips_of_steps_and_joins(begin, tenant, monkeypatch):
     trips = []
     original = lanes.run_attempt
 
-    def count(run, attempt, slice_):
+    def count(run, attempt, time_slice):
         with CaptureQueriesContext(connection) as queries:
-            chained = original(run, attempt, slice_)
+            chained = original(run, attempt, time_slice)
         trips.append((attempt.step_id, len(queries) + 1))
         return chained
 

@@ -28,22 +28,22 @@ pytestmark = pytest.mark.engine
 def test_slice_ends_sooner_if_others_wait(monkeypatch, do_others_wait, seconds):
     now = 100.0
     monkeypatch.setattr(time_slice.time, "monotonic", lambda: now)
-    slice_ = TimeSlice(1, lambda: do_others_wait)
+    made = TimeSlice(1, lambda: do_others_wait)
     now += seconds - 0.01
-    assert not slice_.is_over()
-    assert slice_.get_job() == 1
+    assert not made.is_over()
+    assert made.get_job() == 1
     now += 0.02
-    assert slice_.is_over()
-    assert slice_.get_job() is None
+    assert made.is_over()
+    assert made.get_job() is None
 
 
 def test_others_are_looked_for_once_a_turn(monkeypatch):
     now, questions = 100.0, []
     monkeypatch.setattr(time_slice.time, "monotonic", lambda: now)
-    slice_ = TimeSlice(1, lambda: questions.append(now))
+    made = TimeSlice(1, lambda: questions.append(now))
     for _ in range(40):
         now += MAX_SECONDS / 50
-        slice_.is_over()
+        made.is_over()
     assert len(questions) <= MAX_SECONDS / TURN_SECONDS
 
 
