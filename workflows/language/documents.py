@@ -166,11 +166,16 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         is_number = text in CONSTANTS or INTEGER.fullmatch(text) or NUMBER.fullmatch(text)
-        style = "|" if "\n" in text else '"' if is_number else None
+        # Readers take some of the escaped characters for line breaks.
+        is_quoted = is_number or ESCAPED.search(text)
+        style = '"' if is_quoted else "|" if "\n" in text else None
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     def represent_number(self, number: float) -> yaml.ScalarNode:
-        return self.represent_scalar("tag:yaml.org,2002:float", json.dumps(number, allow_nan=False))
+        text = json.dumps(number, allow_nan=False)
+        # PyYAML writes a number without a point as text with a tag.
+        text = text if "." in text else text.replace("e", ".0e")
+        return self.represent_scalar("tag:yaml.org,2002:float", text)
 
 
 _Dumper.add_representer(str, _Dumper.represent_text)

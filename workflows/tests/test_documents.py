@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config.tenancy.scope import tenant_scope
@@ -43,6 +43,9 @@ steps:
 
 
 @given(JSON, st.booleans())
+@example({"\x85": "a\u2028b"}, False)
+@example("a\n\x85 b\u2029\n", False)
+@example([5e-324, 1e16, -2e300, 1.5e16, 0.0], False)
 @settings(max_examples=60, deadline=None)
 def test_written_document_is_read_back_unchanged(value, as_json):
     text = dump_document(value, as_json=as_json)
