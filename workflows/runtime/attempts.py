@@ -71,11 +71,12 @@ def _run_helper(run: RunState, attempt: Attempt, time_slice: TimeSlice) -> None:
     helper = MapHelper(run, attempt, make_check(run, attempt))
     try:
         if attempt.takeovers >= MAX_TAKEOVERS:
-            helper.fail(make_loss_error(attempt))
-        else:
-            helper.work(time_slice)
+            raise make_loss_error(attempt)
+        helper.work(time_slice)
     except StepCancelledError:
         return
+    except StepError as error:
+        helper.fail(error)
 
 
 def make_loss_error(attempt: Attempt) -> StepError:
@@ -111,7 +112,7 @@ def _execute(run: RunState, attempt: Attempt) -> StepResult | Wait | None:
 
 def select_input(step: StepBody, config: dict[str, Any]) -> dict[str, Any] | None:
     """Return the members with expressions, as people see them; None if they are too large."""
-    found = {name: config[name] for name in step.get_templates() if config.get(name)}
+    found = {name: config[name] for name in step.unresolved if config.get(name)}
     return found if len(encode(found)) <= MAX_INLINE_SIZE else None
 
 

@@ -52,7 +52,11 @@ class MapHelper:
             complete_waiting_step(self.map_id, error=error)
 
     def work(self, time_slice: TimeSlice) -> None:
-        """Run ranges until none is left or the time slice is over."""
+        """Run ranges until none is left or the time slice is over.
+
+        Raises:
+            StepError: the map fails.
+        """
         finished: int | None = None
         results: list[dict[str, Any]] = []
         while True:

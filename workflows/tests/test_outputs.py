@@ -5,6 +5,8 @@ from django.core.files.storage import default_storage
 
 from config.tenancy.scope import tenant_scope
 from tenants.tests.factories import OutboxEventFactory
+from workflows.models import StepExecution
+from workflows.runtime import run_state
 from workflows.runtime.event_delivery import deliver_events
 from workflows.runtime.json_values import to_json_value
 from workflows.runtime.step_bodies import StepError, StepResult
@@ -68,6 +70,25 @@ def test_lost_output_fails_its_readers_and_no_others(tenant, start, lose_output,
 
     assert [reread(run).status for run in (lost, kept)] == ["failed", "completed"]
     assert reread(lost).error_message == f"{origin}: The stored output of step call cannot be read."
+
+
+def test_output_that_is_lost_while_a_map_runs_fails_the_map(start, tenant, http, media, monkeypatch):
+    def lose(path):
+        default_storage.delete(path)
+        return read_output(path)
+
+    read_output = outputs.read_output
+    # The lane of the first step knows its output; the helpers of the map read the file.
+    monkeypatch.setattr(run_state, "read_output", lose)
+    http.results.append(StepResult({"rows": ["x" * 1000] * 300}))
+    count = transform("count", "${ steps.call.output.rows.size() + item }")
+    run = start(request(), {"id": "each", "kind": "map", "items": [1, 2, 3], "steps": [count]})
+    kept = start(transform("a", 1))
+
+    assert [reread(each).status for each in (run, kept)] == ["failed", "completed"]
+    assert reread(run).error_message == "Step each: The stored output of step call cannot be read."
+    with tenant_scope(tenant, actor="system:test"):
+        assert not StepExecution.objects.filter(execution=run, status__in=["ready", "running"]).exists()
 
 
 def test_output_cannot_name_the_file_of_another_tenant(start, http, media):
