@@ -27,8 +27,14 @@ class StepBody(StrictSchema):
         "key", description="Whether requests carry an idempotency key. `none`: an interrupted attempt fails."
     )
 
-    def get_templates(self) -> dict[str, Any]:
-        """Return the members that may contain expressions, as JSON."""
+    @cached_property
+    def members(self) -> dict[str, Any]:
+        """All members as JSON, with unresolved expressions. Do not change it."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @cached_property
+    def unresolved(self) -> dict[str, Any]:
+        """The members that may contain expressions, as JSON. Do not change it."""
         return self.model_dump(mode="json", include={"input", *self.templates})
 
     def resolve_config(self, data: Any) -> dict[str, Any]:
@@ -37,17 +43,7 @@ class StepBody(StrictSchema):
         Raises:
             workflows.language.expressions.ExpressionError: an expression fails.
         """
-        return self.literals | {name: resolve(value, data) for name, value in self.unresolved.items()}
-
-    @cached_property
-    def literals(self) -> dict[str, Any]:
-        """The members of the step as JSON, with their expressions. Do not change it."""
-        return self.model_dump(mode="json", by_alias=True)
-
-    @cached_property
-    def unresolved(self) -> dict[str, Any]:
-        """The members that may contain expressions, as JSON. Do not change it."""
-        return self.get_templates()
+        return self.members | {name: resolve(value, data) for name, value in self.unresolved.items()}
 
     def get_conditions(self) -> dict[tuple[str | int, ...], str]:
         """Return the expressions that must be true or false, by path."""

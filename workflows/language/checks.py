@@ -87,7 +87,7 @@ class _Checker:
     def _check_step(self, path: Path, step: StepBody, scope: Scope) -> Iterator[SchemaError]:
         inner_scope = Scope(scope.steps, ITEM_ROOTS) if isinstance(step, MapBody) else scope
         yield from self._check_templates((*path, "input"), step.input, inner_scope)
-        for name, value in step.get_templates().items():
+        for name, value in step.unresolved.items():
             if name != "input":
                 expected = EXPECTED.get(_get_body(step), {}).get(name, frozenset())
                 yield from self._check_templates((*path, name), value, scope, expected)

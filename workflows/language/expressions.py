@@ -178,7 +178,7 @@ def check_condition(expression: str, roots: Mapping[str, str]) -> str:
 
 def unwrap(expression: str) -> str:
     """Return the expression without `${` and `}` around it."""
-    parts = _split(expression) if expression.lstrip().startswith("${") else ()
+    parts = _split(expression) if expression.lstrip().startswith("${") else []
     return parts[0][1] if len(parts) == 1 and parts[0][0] else expression
 
 
@@ -202,10 +202,9 @@ def _get_member(tokens: list[Token]) -> str:
     return ""
 
 
-@lru_cache(maxsize=4096)
-def _split(text: str) -> tuple[tuple[bool, str], ...]:
+def _split(text: str) -> list[tuple[bool, str]]:
     try:
-        return tuple(split_template(text))
+        return split_template(text)
     except ValueError as error:
         raise ExpressionError(str(error)) from error
 

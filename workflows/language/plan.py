@@ -195,7 +195,7 @@ def find_step_references(step: StepBody) -> set[str]:
     """Return the IDs of the steps whose results a step reads, without those of the steps inside a map."""
     conditions: Iterable[str] = step.get_conditions().values()
     when = getattr(step, "when", None)
-    found = find_references([step.input, step.get_templates()])
+    found = find_references([step.input, step.unresolved])
     for expression in (*conditions, *((when,) if when else ())):
         found |= find_steps(expression)
     return found

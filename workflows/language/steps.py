@@ -1,5 +1,6 @@
 """Steps of the definition language: a body with the members that all steps share."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Discriminator, Field, Tag
@@ -100,7 +101,8 @@ class MapBody(StepBody):
     tolerated_failure_count: int = Field(0, ge=0)
     tolerated_failure_percentage: float = Field(0, ge=0, le=100)
 
-    def get_templates(self) -> dict[str, Any]:
+    @cached_property
+    def unresolved(self) -> dict[str, Any]:
         # The input of a child workflow refers to its item.
         return self.model_dump(mode="json", include={"items"})
 
