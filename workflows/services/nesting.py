@@ -53,8 +53,10 @@ def find_run_of_event(event: Any) -> UUID | None:
     if run_id := _to_id(data, "run_id"):
         return run_id
     conversation_id = _to_id(data, "conversation_id")
+    if conversation_id is None:
+        return None
     found = Conversation.objects.filter(pk=conversation_id).values_list("metadata", flat=True).first()
-    link = StepLink.from_metadata(found, conversation_id) if conversation_id else None
+    link = StepLink.from_metadata(found, conversation_id)
     return link.execution_id if link else None
 
 
