@@ -25,6 +25,7 @@ CONCURRENCY = 4
 STEPS, RUNS = 30, 10
 WAITING = 100_000
 BODY_SECONDS = 0.02
+WORK_SECONDS = 600
 RIVAL = Path(__file__).with_name("rival_workflows.py")
 RIVAL_DATABASE = "bench_dbos"
 NOOP = "benchmarks.workflows.noop"
@@ -243,8 +244,8 @@ def _start(
     return runs
 
 
-def _work(queue: str, is_done: Callable[[], bool], *, interval: float = 0.25, seconds: float = 600) -> None:
-    """Run a worker until `is_done`, which is asked at this interval in seconds.
+def _work(queue: str, is_done: Callable[[], bool]) -> None:
+    """Run a worker until `is_done`, which is asked four times a second.
 
     Raises:
         TimeoutError: it was not done in time. Errors of the worker are raised too.
@@ -267,13 +268,13 @@ def _work(queue: str, is_done: Callable[[], bool], *, interval: float = 0.25, se
                         install_signal_handlers=False,
                     )
                 )
-                until = time.monotonic() + seconds
+                until = time.monotonic() + WORK_SECONDS
                 while not await asyncio.to_thread(is_done):
                     if task.done():
                         task.result()
                     if time.monotonic() > until:
                         raise TimeoutError(queue)
-                    await asyncio.sleep(interval)
+                    await asyncio.sleep(0.25)
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
