@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
+from knowledge.languages import detect_languages
 from knowledge.parsing import ParsedDocument, Section
 from knowledge.sentences import Span, split_sentences
 
@@ -21,7 +22,10 @@ _WORD = re.compile(r"\w+|[^\w\s]+")
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """A piece of a document: `document.text[start:end] == text`; `context` is its heading path, "A > B"."""
+    """A piece of a document: `document.text[start:end] == text`; `context` is its heading path, "A > B".
+
+    `language` is an ISO 639-1 code, or empty if it is unknown.
+    """
 
     index: int
     text: str
@@ -30,6 +34,7 @@ class ChunkText:
     end: int
     page: int | None
     context: str
+    language: str = ""
 
 
 def count_tokens(text: str) -> int:
@@ -41,8 +46,12 @@ def count_tokens(text: str) -> int:
     return sum(-(-len(word.encode()) // BYTES_PER_TOKEN) for word in _WORD.findall(text))
 
 
-def chunk_document(document: ParsedDocument, *, size: int = 256, overlap: int = 32) -> list[ChunkText]:
+def chunk_document(
+    document: ParsedDocument, *, size: int = 256, overlap: int = 32, language: str = ""
+) -> list[ChunkText]:
     """Split into chunks of at most `size` tokens, each repeating up to `overlap`.
+
+    `language` is the language of all chunks; if it is empty, it is detected for each chunk.
 
     The repeated part is whole sentences, so it may be shorter than `overlap` or absent, and it never reaches
     into another section. Raises ValueError unless 0 <= overlap < size.
@@ -54,12 +63,12 @@ def chunk_document(document: ParsedDocument, *, size: int = 256, overlap: int = 
         for section in document.sections
         for start, end in _pack_units(_iter_units(section, size), size, overlap)
     ]
-    return [_chunk_text(document, index, *piece) for index, piece in enumerate(pieces)]
-
-
-def _chunk_text(document: ParsedDocument, index: int, section: Section, start: int, end: int) -> ChunkText:
-    text = document.text[start:end]
-    return ChunkText(index, text, count_tokens(text), start, end, section.page, section.title)
+    texts = [document.text[start:end] for _, start, end in pieces]
+    languages = [language] * len(texts) if language else detect_languages(texts)
+    return [
+        ChunkText(index, text, count_tokens(text), start, end, section.page, section.title, code)
+        for index, ((section, start, end), text, code) in enumerate(zip(pieces, texts, languages, strict=True))
+    ]
 
 
 def _iter_units(section: Section, size: int) -> Iterator[tuple[int, int, int]]:

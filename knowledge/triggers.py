@@ -3,6 +3,8 @@
 Each statement on documents updates the counts of their collections by the difference. The update locks the
 row of the collection until the transaction ends, so writers should change documents last.
 
+Statements on chunks add their languages to the collection.
+
 Other triggers meter searches, documents, files and embeddings.
 """
 
@@ -40,6 +42,28 @@ DROP TRIGGER knowledge_document_count_insert ON knowledge_document;
 DROP TRIGGER knowledge_document_count_update ON knowledge_document;
 DROP TRIGGER knowledge_document_count_delete ON knowledge_document;
 DROP FUNCTION knowledge_count_documents();
+"""
+
+# Search analyses a question in the languages of the collection. The condition avoids a lock of its row.
+LANGUAGES = """
+CREATE FUNCTION knowledge_collect_languages() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
+  UPDATE knowledge_collection c SET languages = ARRAY(SELECT DISTINCT unnest(c.languages || n.languages) ORDER BY 1)
+  FROM (SELECT tenant_id, collection_id, array_agg(DISTINCT language) AS languages FROM new_rows
+    GROUP BY tenant_id, collection_id) AS n
+  WHERE c.tenant_id = n.tenant_id AND c.id = n.collection_id AND NOT c.languages @> n.languages;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER knowledge_chunk_languages_insert AFTER INSERT ON knowledge_chunk
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION knowledge_collect_languages();
+CREATE TRIGGER knowledge_chunk_languages_update AFTER UPDATE ON knowledge_chunk
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION knowledge_collect_languages();
+"""
+LANGUAGES_DROP = """
+DROP TRIGGER knowledge_chunk_languages_insert ON knowledge_chunk;
+DROP TRIGGER knowledge_chunk_languages_update ON knowledge_chunk;
+DROP FUNCTION knowledge_collect_languages();
 """
 
 _DOCUMENT_COLUMNS = "tenant_id, metric_type, quantity, events, occurred_at, user_id"

@@ -1,19 +1,21 @@
 """Collections, documents and the chunks that search returns."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from pgvector.django import HalfVectorField
 
 from config.db.constraints import SameTenant, choices_constraint, unique_per_tenant
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from knowledge.choices import CollectionStatus, DocumentOrigin, DocumentStatus
+from knowledge.fields import LanguageField
 
 
 class Collection(TenantModel):
     """A set of documents for agents, with one embedding model and chunk size."""
 
-    audit_omit = ("document_count", "chunk_count")
+    audit_omit = ("document_count", "chunk_count", "languages")
 
     name = models.CharField(max_length=255, help_text="Name of the collection.")
     slug = models.SlugField(max_length=100, help_text="Name in the API and on the command line.")
@@ -29,6 +31,16 @@ class Collection(TenantModel):
         help_text="Embedding model of a change in progress. Search uses the current one until it completes.",
     )
     dimensions = models.PositiveIntegerField(default=384, editable=False, help_text="Vector dimensions.")
+    language = LanguageField(
+        help_text="Language of all documents, as ISO 639-1 code. Empty: detected for each document."
+    )
+    languages = ArrayField(
+        models.CharField(max_length=8),
+        default=list,
+        db_default=[],
+        editable=False,
+        help_text="Languages of the chunks. Search analyses questions in each of them.",
+    )
     chunk_size = models.PositiveIntegerField(default=256, help_text="Maximum number of tokens per chunk.")
     chunk_overlap = models.PositiveIntegerField(default=32, help_text="Tokens shared by adjacent chunks.")
     document_count = models.PositiveIntegerField(
@@ -91,6 +103,7 @@ class Document(TenantModel):
     )
     file_type = models.CharField(max_length=100, blank=True, default="", help_text="Media type.")
     file_size = models.PositiveBigIntegerField(default=0, help_text="File size in bytes.")
+    language = LanguageField(editable=False, help_text="Main language as ISO 639-1 code. Empty: unknown.")
     checksum = models.CharField(
         max_length=64, blank=True, default="", help_text="SHA-256 of the latest uploaded file."
     )
@@ -174,14 +187,16 @@ class Chunk(TenantModel):
     end = models.PositiveIntegerField(default=0, help_text="Offset after its last character.")
     token_count = models.PositiveIntegerField(default=0, help_text="Estimated number of tokens.")
     embedding_model = models.CharField(max_length=100, blank=True, default="", help_text="Embedding model.")
+    language = LanguageField(
+        help_text="Language by which words are stemmed, as ISO 639-1 code. Empty: unknown."
+    )
     semantic_keywords = models.JSONField(null=True, blank=True, help_text="Extracted keywords.")
     semantic_category = models.CharField(max_length=255, blank=True, default="", help_text="Category.")
     semantic_summary = models.TextField(blank=True, default="", help_text="Summary.")
     extracted_entities = models.JSONField(null=True, blank=True, help_text="Named entities found.")
     metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
     search = models.GeneratedField(
-        expression=SearchVector("context", weight="A", config="english")
-        + SearchVector("content", weight="B", config="english"),
+        expression=models.Func("language", "context", "content", function="knowledge_search_vector"),
         output_field=SearchVectorField(),
         db_persist=True,
         editable=False,

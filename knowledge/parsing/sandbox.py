@@ -94,23 +94,24 @@ class ParserPool:
         most: int,
         megabytes: int,
         seconds: int,
+        language: str = "",
     ) -> ChunkedDocument:
         """Parse and chunk the document in `stream` within the limits.
 
         Raises:
             ParseError: If it cannot be parsed within the limits or has more than `most` chunks.
         """
-        options = {"size": size, "overlap": overlap, "most": most}
+        options = {"size": size, "overlap": overlap, "most": most, "language": language}
         response = self._run_parser(stream, name, megabytes, seconds, options)
         rows = response["chunks"]
-        pieces = [ChunkText(number, *row[:6]) for number, row in enumerate(rows)]
-        insights = [ChunkInsight(*row[6:]) for row in rows]
+        pieces = [ChunkText(number, *row[:7]) for number, row in enumerate(rows)]
+        insights = [ChunkInsight(*row[7:]) for row in rows]
         return ChunkedDocument(
             response["title"], response["media_type"], response["metadata"], pieces, insights
         )
 
     def _run_parser(
-        self, stream: IO[bytes], name: str, megabytes: int, seconds: int, cut: dict[str, int] | None
+        self, stream: IO[bytes], name: str, megabytes: int, seconds: int, cut: dict[str, Any] | None
     ) -> dict[str, Any]:
         request = {"name": name, "megabytes": megabytes, "seconds": seconds, "patience": seconds * 2 + 30}
         with self._one() as reader:

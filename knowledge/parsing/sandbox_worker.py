@@ -63,17 +63,20 @@ def _serialize_document(parsed: Any) -> dict[str, object]:
     return _serialize_metadata(parsed) | {"text": parsed.text, "sections": places}
 
 
-def _serialize_chunks(parsed: Any, name: str, *, size: int, overlap: int, most: int) -> dict[str, object]:
+def _serialize_chunks(
+    parsed: Any, name: str, *, size: int, overlap: int, most: int, language: str
+) -> dict[str, object]:
     from knowledge.chunking import chunk_document
     from knowledge.enrichment import extract_insights
     from knowledge.parsing import ParseError
 
-    pieces = chunk_document(parsed, size=size, overlap=overlap)
+    pieces = chunk_document(parsed, size=size, overlap=overlap, language=language)
     if len(pieces) > most:
         raise ParseError(f"{name}: more than {most:,} chunks")
     insights = extract_insights([piece.text for piece in pieces])
     rows = [
-        (p.text, p.tokens, p.start, p.end, p.page, p.context, i.keywords, i.entities, i.summary, i.category)
+        (p.text, p.tokens, p.start, p.end, p.page, p.context, p.language)
+        + (i.keywords, i.entities, i.summary, i.category)
         for p, i in zip(pieces, insights, strict=True)
     ]
     return _serialize_metadata(parsed) | {"chunks": rows}
@@ -88,10 +91,13 @@ def preload_libraries(asked: dict[str, Any]) -> None:
     suffix = PurePath(asked["name"]).suffix.lower()
     needed = ["knowledge.parsing", *([LIBRARIES[suffix]] if suffix in LIBRARIES else [])]
     if asked["cut"] is not None:
-        needed += ["knowledge.chunking", "knowledge.enrichment", "semchunk"]
+        needed += ["knowledge.chunking", "knowledge.enrichment", "knowledge.languages", "semchunk"]
     for module in needed:
         with suppress(ImportError):  # the fork reports it
             import_module(module)
+    if asked["cut"] is not None:
+        with suppress(ImportError):
+            import_module("knowledge.languages").load_detector()
     gc.freeze()
 
 

@@ -12,6 +12,7 @@ from config.tenancy.scope import require_tenant_id
 from knowledge.choices import DocumentStatus
 from knowledge.chunking import ChunkText
 from knowledge.enrichment import ChunkInsight
+from knowledge.languages import get_main_language
 from knowledge.models import Chunk, Document
 from knowledge.parsing.sandbox import ChunkedDocument
 from knowledge.services.chunk_storage import store_chunks
@@ -98,6 +99,7 @@ def _build_chunk(document: Document, piece: ChunkText, insight: ChunkInsight, mo
         end=piece.end,
         token_count=piece.tokens,
         embedding_model=model,
+        language=piece.language,
         semantic_keywords=insight.keywords,
         semantic_category=insight.category,
         semantic_summary=insight.summary,
@@ -110,6 +112,7 @@ def _update_document(document: Document, reading: IndexingResult) -> None:
     document.checksum = document.indexed_checksum = reading.checksum
     metadata = {name: value for name, value in reading.read.metadata.items() if name not in RESERVED_KEYS}
     document.metadata = {**document.metadata, **metadata}
+    document.language = get_main_language([piece.language for piece in reading.read.pieces])
     document.status, document.error_message, document.progress = DocumentStatus.INDEXED, "", 100
     # Save last: the trigger updates the collection's counts and locks its row until the transaction ends.
     document.chunk_count = len(reading.read.pieces)

@@ -128,11 +128,13 @@ def _index_passages(
             content=piece.text,
             context=join_context(cut.passage.title, piece.context),
             embedding_model=collection.embedding_model,
+            language=piece.language,
         )
         for document, cut in zip(documents, cuts, strict=True)
         for piece in cut.pieces
     ]
     store_chunks(chunks, vectors, dimensions=collection.dimensions)
+    collection.refresh_from_db(fields=["languages"])
 
 
 def _iter_scores(

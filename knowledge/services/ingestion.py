@@ -223,6 +223,7 @@ def _chunk_file(task: IndexingTask) -> ChunkedDocument:
                 size=task.collection.chunk_size,
                 overlap=task.collection.chunk_overlap,
                 most=MAX_CHUNKS,
+                language=task.collection.language,
                 megabytes=settings.PARSE_MEMORY_MB,
                 seconds=_compute_time_limit(task.size, settings.PARSE_SECONDS),
             )

@@ -19,7 +19,9 @@ from psycopg.types.json import Jsonb
 from config.tenancy.scope import require_scope, require_tenant_id
 from knowledge.choices import RetrievalStrategy
 from knowledge.embedders import get_embedder
+from knowledge.languages import detect_question_language
 from knowledge.models import Collection, RagQuery, vector_model
+from knowledge.question_words import strip_question_words
 from knowledge.services.search_sql import FILTERS, HEADLINE, build_search_sql
 from knowledge.services.sensitive_reads import record_sensitive_reads
 from knowledge.services.word_frequencies import frequent_words
@@ -31,7 +33,7 @@ CANDIDATES = 50
 MAX_QUERY = 4000
 ANY_DISTANCE = 3.0
 # Maximum words of a query (the rarest are used); minimum matched chunks, absolute and as a share of all chunks.
-MAX_QUERY_WORDS, MATCHED, MATCHED_SHARE = 32, 3000, 0.1
+MAX_QUERY_WORDS, MAX_SCANNED_WORDS, MATCHED, MATCHED_SHARE = 32, 96, 3000, 0.1
 # Up to this many chunks are scanned for the words; larger collections use the index.
 MAX_SCANNED_CHUNKS = 10_000
 # Candidates that an HNSW scan looks at (`hnsw.ef_search`) in 10,000 chunks, by the collection's setting `recall`; more
@@ -189,13 +191,12 @@ def prepare_search(
     # Below the threshold an exact comparison is as fast as the index and misses nothing.
     approximate = bool(legs) and chunks > settings.VECTOR_PARTITION_ROWS and not filters
     parameters = {
-        "query": query,
         "candidates": max(CANDIDATES, limit),
         "text_weight": text_weight,
         "limit": limit,
         **FIXED,
         **_build_filter_parameters(collections, filters),
-        **(_build_word_parameters(collections, chunks) if text_weight or snippets else {}),
+        **(_build_word_parameters(query, collections, chunks) if text_weight or snippets else {}),
         **_build_leg_parameters(legs),
     }
     sql = build_search_sql(
@@ -226,13 +227,17 @@ def _build_leg_parameters(legs: "Sequence[_VectorLeg]") -> dict[str, Any]:
     return values
 
 
-def _build_word_parameters(collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
-    """Return the statement parameters that separate rare words from frequent ones."""
+def _build_word_parameters(query: str, collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
+    """Return the parameters of the languages, and those that separate rare words from frequent ones."""
     frequent = frequent_words(collections)
+    languages = sorted({code for collection in collections for code in collection.languages})
+    language = detect_question_language(query, languages)
     return {
+        "language": language,
+        "query": strip_question_words(query, language),
+        "words": MAX_QUERY_WORDS if chunks > MAX_SCANNED_CHUNKS else MAX_SCANNED_WORDS,
         "frequent": list(frequent),
         "shares": list(frequent.values()),
-        "words": MAX_QUERY_WORDS,
         "matched": max(MATCHED, int(MATCHED_SHARE * chunks)),
     }
 

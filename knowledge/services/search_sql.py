@@ -10,42 +10,55 @@ from typing import Any
 HIT_START, HIT_END = "\ue000", "\ue001"
 HEADLINE = f"StartSel={HIT_START}, StopSel={HIT_END}, MaxWords=40, MinWords=15, MaxFragments=2, FragmentDelimiter= … "
 
-# The rarest words of the question; `sought`: chunks that have one of these are looked at. A word that is frequent only
-# scores, unless there is none rarer.
+# The words of the question (`word`, its lexeme in the question's language, so without the stop words of that language)
+# and what they become in each language of the collections. `repeats`: how often the question has the word. `sought`:
+# chunks that have one of these are looked at. A word that is frequent only scores, unless there is none rarer.
 LEXEMES = """
-lexemes AS MATERIALIZED (
-  SELECT lexeme, query, share, place = 1 OR share = 0 OR found <= %(matched)s AS sought FROM (
-    SELECT word AS lexeme, quote_literal(word)::tsquery AS query, coalesce(k.share, 0) AS share,
-      row_number() OVER rarest AS place, %(chunks)s * sum(coalesce(k.share, 0)) OVER rarest AS found
-    FROM unnest(tsvector_to_array(to_tsvector('english', %(query)s))) AS word
-      LEFT JOIN unnest(%(frequent)s::text[], %(shares)s::float[]) AS k (lexeme, share) ON k.lexeme = word
-    WINDOW rarest AS (ORDER BY coalesce(k.share, 0), word)) w
+asked AS MATERIALIZED (
+  SELECT asked.lexeme AS word, position
+  FROM unnest(knowledge_to_tsvector(%(language)s, %(query)s)) AS asked, unnest(asked.positions) AS position
+), lexemes AS MATERIALIZED (
+  SELECT language, lexeme, word, quote_literal(lexeme)::tsquery AS query, repeats, share,
+    place = 1 OR share = 0 OR found <= %(matched)s AS sought
+  FROM (
+    SELECT l.*, row_number() OVER rarest AS place, %(chunks)s * sum(share) OVER rarest AS found
+    FROM (
+      SELECT a.language, t.lexeme, min(asked.word) AS word, count(*) AS repeats, coalesce(max(k.share), 0) AS share
+      FROM (SELECT DISTINCT unnest(languages) AS language FROM knowledge_collection
+          WHERE tenant_id = %(tenant)s AND id = ANY(%(collections)s)) a
+        CROSS JOIN unnest(knowledge_to_tsvector(a.language, %(query)s)) AS t
+        CROSS JOIN unnest(t.positions) AS p (position) JOIN asked USING (position)
+        LEFT JOIN unnest(%(frequent)s::text[], %(shares)s::float[]) AS k (lexeme, share) ON k.lexeme = t.lexeme
+      GROUP BY a.language, t.lexeme) l
+    WINDOW rarest AS (PARTITION BY language ORDER BY share, repeats DESC, length(lexeme) DESC, lexeme)) r
   WHERE place <= %(words)s
 )"""
 # BM25 (Robertson and Zaragoza, 2009). `ts_rank_cd` of one lexeme is the sum of its occurrences' weights: its
 # frequency, a heading's (A) counting twice the text's (B). A chunk's length is its number of different lexemes.
-# The aggregates are materialized: the planner cannot estimate the number of hits, and inlined aggregates were computed
-# again for each hit.
+# `||` decompresses a vector once; otherwise each use of it does. The aggregates are materialized: the planner cannot
+# estimate the number of hits, and inlined aggregates were computed again for each hit.
 TEXT_LEG = """
 matched AS (
-  SELECT c.id, c.search FROM knowledge_chunk c{join}
+  SELECT c.id, c.language, c.search || '' AS search FROM knowledge_chunk c{join}
   WHERE c.tenant_id = %(tenant)s AND c.collection_id = ANY(%(collections)s){where}
     AND {match}
+  OFFSET 0
 ), hits AS MATERIALIZED (
-  SELECT m.id, l.lexeme, length(m.search)::float AS length,
+  SELECT m.id, l.language, l.lexeme, l.word, l.repeats, length(m.search)::float AS length,
     2 * ts_rank_cd('{{0.5, 0.5, 0.5, 1}}', m.search, l.query) AS frequency
-  FROM matched m JOIN lexemes l ON m.search @@ l.query
+  FROM matched m JOIN lexemes l ON l.language = m.language AND m.search @@ l.query
 ), typical AS MATERIALIZED (
   SELECT avg(length) AS length FROM hits
 ), rarity AS MATERIALIZED (
-  SELECT lexeme, ln(1 + greatest(%(chunks)s - found + 0.5, 0.5) / (found + 0.5)) AS idf FROM (
-    SELECT l.lexeme, CASE WHEN l.sought THEN count(*) ELSE l.share * %(chunks)s END AS found
-    FROM hits JOIN lexemes l USING (lexeme) GROUP BY l.lexeme, l.sought, l.share) f
+  SELECT word, ln(1 + greatest(%(chunks)s - found + 0.5, 0.5) / (found + 0.5)) AS idf FROM (
+    SELECT l.word, sum(CASE WHEN l.sought THEN coalesce(h.found, 0) ELSE l.share * %(chunks)s END) AS found
+    FROM lexemes l LEFT JOIN (SELECT language, lexeme, count(*) AS found FROM hits GROUP BY language, lexeme) h
+      USING (language, lexeme) GROUP BY l.word) f
 ), by_text AS (
   SELECT id, score, row_number() OVER (ORDER BY score DESC, id) AS rank FROM (
-    SELECT h.id, sum(r.idf * h.frequency * (%(k1)s + 1)
+    SELECT h.id, sum(h.repeats * r.idf * h.frequency * (%(k1)s + 1)
       / (h.frequency + %(k1)s * (1 - %(b)s + %(b)s * h.length / t.length))) AS score
-    FROM hits h JOIN rarity r USING (lexeme) CROSS JOIN typical t GROUP BY h.id
+    FROM hits h JOIN rarity r USING (word) CROSS JOIN typical t GROUP BY h.id
     ORDER BY score DESC, h.id LIMIT %(candidates)s) s
 )"""
 # One leg per model: distances of different models are not comparable, ranks are.

@@ -42,7 +42,9 @@ from knowledge.services.files import (
 )
 
 FORMAT, VERSION = "conclave-collection", 1
-COLLECTION = ("name", "description", "embedding_model", "chunk_size", "chunk_overlap", "settings", "metadata")
+COLLECTION = (
+    "name", "description", "language", "embedding_model", "chunk_size", "chunk_overlap", "settings", "metadata",
+)  # fmt: skip
 DOCUMENT = (
     "title",
     "filename",
@@ -52,11 +54,14 @@ DOCUMENT = (
     "checksum",
     "indexed_checksum",
     "metadata",
+    "language",
 )
 CHUNK = (
     "chunk_index", "content", "context", "page", "start", "end", "token_count", "semantic_keywords",
-    "semantic_category", "semantic_summary", "extracted_entities", "metadata",
+    "semantic_category", "semantic_summary", "extracted_entities", "metadata", "language",
 )  # fmt: skip
+# Values of files that were exported before languages existed.
+OLDER_COLLECTION, OLDER_DOCUMENT, OLDER_CHUNK = {"language": ""}, {"language": ""}, {"language": "en"}
 MAX_UNPACKED = 4 * 1024**3
 MAX_LINE = 4 * 1024 * 1024
 # Limits of one document, which is loaded into memory.
@@ -223,7 +228,7 @@ def _read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     manifest = next(_iter_lines(archive, "manifest.json"), None) or {}
     if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
         raise TransferError(f"The file is not a {FORMAT} file of version {VERSION}.")
-    collection = manifest["collection"]
+    collection = OLDER_COLLECTION | manifest["collection"]
     return {name: collection[name] for name in COLLECTION}
 
 
@@ -259,6 +264,7 @@ def _clean_json(value: Any) -> Any:
 def _import_document(
     archive: zipfile.ZipFile, line: dict[str, Any], file: StoredFile | None, collection: Collection
 ) -> None:
+    line = OLDER_DOCUMENT | line
     values = {name: line[name] for name in DOCUMENT}
     if file is not None:
         values |= {"file_size": file.size, "checksum": file.checksum}
@@ -300,6 +306,7 @@ def _read_chunks(
 
 
 def _build_chunk(row: dict[str, Any], document: Document, collection: Collection) -> Chunk:
+    row = OLDER_CHUNK | row
     shapes = {"metadata": dict, "semantic_keywords": list, "extracted_entities": list}
     for name, shape in shapes.items():
         if not isinstance(row[name], shape) and not (row[name] is None and name != "metadata"):
