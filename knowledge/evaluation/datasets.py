@@ -46,7 +46,7 @@ def load_dataset(folder: Path) -> Dataset:
     """
     passages = [
         DatasetPassage(str(row["_id"]), str(row.get("title", "")), str(row["text"]))
-        for row in _objects(folder / "corpus.jsonl", "_id", "text")
+        for row in read_objects(folder / "corpus.jsonl", "_id", "text")
     ]
     beir = (folder / "queries.jsonl").exists()
     queries = _beir_queries(folder) if beir else _trec_queries(folder)
@@ -75,7 +75,12 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
 
 
-def _objects(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
+def read_objects(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a JSON Lines file, each with the needed names.
+
+    Raises:
+        DatasetError: If the file or a line is malformed.
+    """
     for number, line in _lines(path):
         try:
             row = json.loads(line)
@@ -87,7 +92,9 @@ def _objects(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
 
 
 def _beir_queries(folder: Path) -> dict[str, str]:
-    return {str(row["_id"]): str(row["text"]) for row in _objects(folder / "queries.jsonl", "_id", "text")}
+    return {
+        str(row["_id"]): str(row["text"]) for row in read_objects(folder / "queries.jsonl", "_id", "text")
+    }
 
 
 def _trec_queries(folder: Path) -> dict[str, str]:

@@ -41,6 +41,13 @@ def reciprocal_rank(ranking: Sequence[str], grades: Mapping[str, int]) -> float:
     return next((1 / place for place, each in enumerate(ranking, 1) if grades.get(each, 0) > 0), 0.0)
 
 
+def compute_ndcgs(
+    rankings: Mapping[str, Sequence[str]], judgements: Mapping[str, Mapping[str, int]]
+) -> dict[str, float]:
+    """Return nDCG of every judged question; one without a ranking counts as 0."""
+    return {question: ndcg(rankings.get(question, ()), grades) for question, grades in judgements.items()}
+
+
 def compute_metrics(
     rankings: Mapping[str, Sequence[str]], judgements: Mapping[str, Mapping[str, int]]
 ) -> RankingMetrics:

@@ -1,6 +1,7 @@
 """Search evaluation with judged questions, on a dataset or a collection."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from knowledge.choices import DocumentStatus, EvaluationStatus, RetrievalStrateg
 from knowledge.chunking import ChunkText, chunk_document
 from knowledge.embedders import EmbeddingError, get_embedder
 from knowledge.evaluation.datasets import Dataset, DatasetPassage
-from knowledge.evaluation.metrics import RankingMetrics, compute_metrics
+from knowledge.evaluation.metrics import RankingMetrics, compute_metrics, compute_ndcgs
 from knowledge.models import Chunk, Collection, Document, RagEvaluation
 from knowledge.parsing import parse_bytes
 from knowledge.services.chunk_storage import store_chunks
@@ -29,11 +30,12 @@ ACTOR = "system:evaluation"
 
 @dataclass(frozen=True, slots=True)
 class StrategyScore:
-    """Metrics of one strategy with one embedding model."""
+    """Metrics of one strategy with one embedding model; `ndcgs` by question."""
 
     embedding_model: str
     strategy: str
     metrics: RankingMetrics
+    ndcgs: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,53 @@ class _ChunkedPassage:
     pieces: list[ChunkText]
 
 
-def evaluate_dataset(
-    tenant_id: UUID, dataset: Dataset, *, embedding_model: str, strategies: Sequence[str]
-) -> list[StrategyScore]:
-    """Evaluate search on a dataset indexed in a transaction that is rolled back.
+@dataclass(frozen=True, slots=True)
+class SearchedQuestions:
+    """Questions by id, their vectors, and the collection to search."""
 
-    Call it outside any scope.
+    collection: Collection
+    queries: Mapping[str, str]
+    vectors: Mapping[str, Mapping[str, str]]
+
+    def search(self, identifier: str, *, strategy: str, limit: int) -> list[FoundPassage]:
+        """Return the passages found for one question. Needs a tenant scope."""
+        return search(
+            self.queries[identifier],
+            [self.collection],
+            limit=limit,
+            strategy=strategy,
+            vectors=self.vectors[identifier],
+        )
+
+    def score_strategies(
+        self, judgements: Mapping[str, Mapping[str, int]], strategies: Sequence[str]
+    ) -> list[StrategyScore]:
+        """Return the metrics of each strategy. Needs a tenant scope."""
+        return [self._score_strategy(judgements, strategy) for strategy in strategies]
+
+    def _score_strategy(self, judgements: Mapping[str, Mapping[str, int]], strategy: str) -> StrategyScore:
+        rankings = {
+            identifier: _rank_sources(self.search(identifier, strategy=strategy, limit=MAX_CHUNKS_PER_QUERY))
+            for identifier in judgements
+        }
+        return StrategyScore(
+            self.collection.embedding_model,
+            strategy,
+            compute_metrics(rankings, judgements),
+            compute_ndcgs(rankings, judgements),
+        )
+
+
+@contextmanager
+def index_dataset(
+    tenant_id: UUID, dataset: Dataset, *, embedding_model: str, questions: Mapping[str, str] | None = None
+) -> Iterator[SearchedQuestions]:
+    """Yield the dataset's questions, ready to search; the index is rolled back afterwards.
+
+    The block runs in the tenant's scope. Call it outside any scope.
+
+    Args:
+        questions: Further questions by id, which are not judged.
 
     Raises:
         EmbeddingError: If the embedder is unavailable.
@@ -62,13 +105,27 @@ def evaluate_dataset(
     cuts = [_ChunkedPassage(passage, _chunk_passage(passage, collection)) for passage in dataset.passages]
     texts = [f"{cut.passage.title} {piece.context}\n{piece.text}" for cut in cuts for piece in cut.pieces]
     vectors = embedder.embed(texts)
-    asked = _embed_queries(dataset.queries, [collection])
+    queries = {**dataset.queries, **(questions or {})}
+    searched = SearchedQuestions(collection, queries, _embed_queries(queries, collection))
     # The dataset must not become searchable for the tenant, so the transaction is rolled back.
     with tenant_scope(tenant_id, actor=ACTOR), transaction.atomic():
         _index_passages(collection, cuts, vectors)
-        scores = list(_iter_scores([collection], dataset.queries, dataset.judgements, asked, strategies))
+        yield searched
         transaction.set_rollback(True)
-    return scores
+
+
+def evaluate_dataset(
+    tenant_id: UUID, dataset: Dataset, *, embedding_model: str, strategies: Sequence[str]
+) -> list[StrategyScore]:
+    """Evaluate search on a dataset indexed in a transaction that is rolled back.
+
+    Call it outside any scope.
+
+    Raises:
+        EmbeddingError: If the embedder is unavailable.
+    """
+    with index_dataset(tenant_id, dataset, embedding_model=embedding_model) as searched:
+        return searched.score_strategies(dataset.judgements, strategies)
 
 
 def evaluate_collection(
@@ -84,14 +141,14 @@ def evaluate_collection(
         EmbeddingError: If the collection's embedder is unavailable.
     """
     queries = {question: question for question in judged}
-    vectors = _embed_queries(queries, [collection])
+    searched = SearchedQuestions(collection, queries, _embed_queries(queries, collection))
     with tenant_scope(tenant_id, actor=ACTOR):
-        return list(_iter_scores([collection], queries, judged, vectors, strategies))
+        return searched.score_strategies(judged, strategies)
 
 
-def _embed_queries(queries: Mapping[str, str], collections: list[Collection]) -> dict[str, dict[str, str]]:
+def _embed_queries(queries: Mapping[str, str], collection: Collection) -> dict[str, dict[str, str]]:
     return {
-        identifier: embed_search_query(text, collections, strategy=RetrievalStrategy.HYBRID)
+        identifier: embed_search_query(text, [collection], strategy=RetrievalStrategy.HYBRID)
         for identifier, text in queries.items()
     }
 
@@ -135,29 +192,6 @@ def _index_passages(
     ]
     store_chunks(chunks, vectors, dimensions=collection.dimensions)
     collection.refresh_from_db(fields=["languages"])
-
-
-def _iter_scores(
-    collections: list[Collection],
-    queries: Mapping[str, str],
-    judgements: Mapping[str, Mapping[str, int]],
-    vectors: Mapping[str, Mapping[str, str]],
-    strategies: Sequence[str],
-) -> Iterator[StrategyScore]:
-    for strategy in strategies:
-        rankings = {
-            identifier: _rank_sources(
-                search(
-                    queries[identifier],
-                    collections,
-                    limit=MAX_CHUNKS_PER_QUERY,
-                    strategy=strategy,
-                    vectors=vectors[identifier],
-                )
-            )
-            for identifier in judgements
-        }
-        yield StrategyScore(collections[0].embedding_model, strategy, compute_metrics(rankings, judgements))
 
 
 def _rank_sources(found: Sequence[FoundPassage]) -> list[str]:

@@ -2,12 +2,10 @@
 
 import json
 import math
-from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.management import CommandError, call_command
 
 from config.tenancy.scope import tenant_scope
 from knowledge.evaluation.datasets import DatasetError, load_dataset
@@ -115,21 +113,6 @@ def test_evaluated_dataset_leaves_no_rows(tenant, small):
 
     assert [(score.strategy, score.metrics.ndcg) for score in scores] == [("hybrid", 1.0), ("keyword", 1.0)]
     assert left == 0
-
-
-def test_the_command_prints_each_strategy(tenant, small):
-    out = StringIO()
-    call_command("rag_eval", small, tenant=tenant.slug, stdout=out)
-    lines = out.getvalue().splitlines()
-
-    assert lines[0] == "small: 2 passages, 2 judged questions"
-    assert [line.split()[1] for line in lines[2:]] == ["hybrid", "semantic", "keyword"]
-    assert lines[2].split()[2:] == ["1.0000", "1.0000", "1.0000"]
-
-
-def test_the_command_refuses_a_folder_without_a_dataset(tenant, tmp_path):
-    with pytest.raises(CommandError, match=r"corpus\.jsonl cannot be read"):
-        call_command("rag_eval", tmp_path, tenant=tenant.slug, stdout=StringIO())
 
 
 def test_hybrid_beats_both_halves_on_our_own_documentation(tenant):
