@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ SCRIPT = Path(__file__).resolve().parent / "rival_engines.py"
 MOST_OF_EACH, MOST_OF_ONE, MOST_OF_QDRANT = 0.5, 0.02, 2.5
 
 
-def rival_python(named: str | None) -> str | None:
-    """Return the named Python, or this one if it has other engines, else None."""
+def rival_python(named: str | None, packages: Sequence[str] = PACKAGES) -> str | None:
+    """Return the named Python, or this one if it has one of the packages, else None."""
     if found := named or os.environ.get("BENCH_RIVALS"):
         return found
-    return sys.executable if any(importlib.util.find_spec(name) for name in PACKAGES) else None
+    return sys.executable if any(importlib.util.find_spec(name) for name in packages) else None
 
 
 @dataclass(frozen=True)
