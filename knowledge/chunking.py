@@ -67,7 +67,9 @@ def chunk_document(
     languages = [language] * len(texts) if language else detect_languages(texts)
     return [
         ChunkText(index, text, count_tokens(text), start, end, section.page, section.title, code)
-        for index, ((section, start, end), text, code) in enumerate(zip(pieces, texts, languages, strict=True))
+        for index, ((section, start, end), text, code) in enumerate(
+            zip(pieces, texts, languages, strict=True)
+        )
     ]
 
 

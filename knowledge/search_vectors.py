@@ -27,8 +27,10 @@ _MARKS = (
     r"\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u180e\u200b\u200d-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     r"\ufff9-\ufffb\U000e0100-\U000e01ef"
 )
+# Characters of ASCII that PostgreSQL's parser takes for parts of paths, numbers, addresses and tags.
+_PUNCTUATION = r"/\\._@:+~&=?%#<>*^|-"
 _SEPARATORS = (
-    r"\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a9\u00ab\u00ac\u00ae-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf"
+    r"\u00a0-\u00a9\u00ab\u00ac\u00ae-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf"
     r"\u00d7\u00f7\u02c2-\u02c5\u02d2-\u02df\u037e\u0387\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u05c6\u05f3\u05f4"
     r"\u0600-\u060f\u061b\u061d-\u061f\u066a-\u066d\u06d4\u06dd\u06de\u06e9\u0700-\u070d\u0964\u0965\u0970\u0e3f\u0e4f"
     r"\u0e5a\u0e5b\u0f01-\u0f14\u104a-\u104f\u10fb\u1360-\u1368\u166e\u1680\u17d4-\u17da\u1800-\u180a\u2000-\u200a"
@@ -48,7 +50,7 @@ _PREFIXES = {
 }
 _CUT = "\n".join(
     f"  IF language IN ({', '.join(repr(code) for code in codes.split())}) THEN\n"
-    rf"    words := regexp_replace(words, '(^| )([^ 0-9]{{{length}}})[^ 0-9]+', '\1\2', 'g');"
+    rf"    words := regexp_replace(words, '([^\s0-9]{{{length}}})[^\s0-9]+', '\1', 'g');"
     "\n  END IF;"
     for length, codes in _PREFIXES.items()
 )
@@ -57,35 +59,39 @@ _CUT = "\n".join(
 SEARCH_VECTORS = rf"""
 CREATE FUNCTION knowledge_pairs(value text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  WITH runs AS (
-    SELECT regexp_replace(value, '[^{_PAIRED}]+', '|', 'g') AS text
-  ), paired AS (
-    -- The pairs that begin at even characters of each run, then those at odd ones. What remains of a run is no pair.
-    SELECT regexp_replace(regexp_replace(text, '([{_PAIRED}]{{2}})', '\1 ', 'g'),
-        ' [{_PAIRED}](?=\||$)', ' ', 'g') || '|' ||
-      regexp_replace(regexp_replace(regexp_replace(text, '(^|\|)[{_PAIRED}]', '\1', 'g'),
-        '([{_PAIRED}]{{2}})', '\1 ', 'g'), '(^|\||\s)[{_PAIRED}](?=\||$)', '\1', 'g') AS text
-    FROM runs
+  WITH letters AS (
+    SELECT letter, place, lead(letter) OVER (ORDER BY place) AS following, lag(letter) OVER (ORDER BY place) AS previous
+    FROM string_to_table(regexp_replace('|' || value || '|', '[^{_PAIRED}]+', '|', 'g'), NULL)
+      WITH ORDINALITY AS letters (letter, place)
   )
-  SELECT coalesce(string_agg('''' || term || ''':' || least(place, 16383), ' '), '')::tsvector
-  FROM paired, string_to_table(translate(text, '|', ' '), ' ') WITH ORDINALITY AS terms (term, place)
-  WHERE term <> ''
+  -- The last letter of a run begins no pair, unless it is the only one.
+  SELECT coalesce(string_agg('''' || letter || CASE WHEN following = '|' THEN '' ELSE following END || ''':' ||
+    least(place, 16383), ' '), '')::tsvector
+  FROM letters WHERE letter <> '|' AND (following <> '|' OR previous = '|')
 $$;
 
 CREATE FUNCTION knowledge_to_tsvector(language text, value text) RETURNS tsvector
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-  words text := value;
+  words text;
   paired tsvector := '';
 BEGIN
-  IF octet_length(words) > length(words) THEN
-    words := regexp_replace(normalize(words, NFKC), '[{_MARKS}]+|(?<![\u0600-\u06ff])\u200c', '', 'g');
-  END IF;
-  words := regexp_replace(words, '[{_SEPARATORS}\u200c]+', ' ', 'g');
+  words := regexp_replace(value, '[{_PUNCTUATION}]+', ' ', 'g');
   IF words ~ '[a-z0-9][A-Z]' THEN
     words := words || ' ' || coalesce((
       SELECT string_agg(regexp_replace(name[1], '([a-z0-9])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])', '\1\2 ', 'g'), ' ')
       FROM regexp_matches(words, '\m([A-Za-z0-9]*[a-z0-9][A-Z][A-Za-z0-9]*)\M', 'g') AS name), '');
+  END IF;
+  IF octet_length(words) > length(words) THEN
+    IF words IS NOT NFKC NORMALIZED THEN
+      words := normalize(words, NFKC);
+    END IF;
+    IF words ~ '[{_MARKS}\u200c]' THEN
+      words := regexp_replace(words, '[{_MARKS}]+|(?<![\u0600-\u06ff])\u200c', '', 'g');
+    END IF;
+    IF words ~ '[{_SEPARATORS}\u200c]' THEN
+      words := regexp_replace(words, '[{_SEPARATORS}\u200c]+', ' ', 'g');
+    END IF;
   END IF;
   words := lower(words COLLATE pg_c_utf8);
   IF octet_length(words) > length(words) AND words ~ '[{_PAIRED}]' THEN

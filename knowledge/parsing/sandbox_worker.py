@@ -75,8 +75,10 @@ def _serialize_chunks(
         raise ParseError(f"{name}: more than {most:,} chunks")
     insights = extract_insights([piece.text for piece in pieces])
     rows = [
-        (p.text, p.tokens, p.start, p.end, p.page, p.context, p.language)
-        + (i.keywords, i.entities, i.summary, i.category)
+        (
+            *(p.text, p.tokens, p.start, p.end, p.page, p.context, p.language),
+            *(i.keywords, i.entities, i.summary, i.category),
+        )
         for p, i in zip(pieces, insights, strict=True)
     ]
     return _serialize_metadata(parsed) | {"chunks": rows}
