@@ -12,6 +12,8 @@ the statement of a search call it.
   alone (McNamee and Mayfield, "Character n-gram tokenization for European language text retrieval", 2004).
 - Words are stemmed by the text search configuration of the language; `simple` serves languages without one.
 
+`knowledge_headline` marks the words of a passage that match.
+
 The character classes are constants, because the result of an immutable function must not depend on Python's version.
 """
 
@@ -108,7 +110,36 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_te
   SELECT setweight(knowledge_to_tsvector(language, context), 'A')
     || setweight(knowledge_to_tsvector(language, content), 'B')
 $$;
+
+CREATE FUNCTION knowledge_headline(language text, content text, lexemes text[], before text, after text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  words text[];
+  hits text;
+  pairs text;
+  place int;
+BEGIN
+  -- Each word has one position in the vector of all words, so the positions of the lexemes lead to the words.
+  words := ARRAY(SELECT DISTINCT lower(found[1] COLLATE pg_c_utf8)
+    FROM regexp_matches(content,
+      '[^\s\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f{_SEPARATORS}]+', 'g') AS found
+    WHERE found[1] IS NFKC NORMALIZED AND found[1] !~ '[{_PAIRED}{_MARKS}]' AND length(found[1]) < 100);
+  SELECT string_agg(DISTINCT quote_literal(words[position]), ' | ') INTO hits
+  FROM unnest(knowledge_to_tsvector(language, array_to_string(words, ' '))) AS t, unnest(t.positions) AS position
+  WHERE t.lexeme = ANY(lexemes) AND words[position] IS NOT NULL;
+  IF hits IS NULL THEN
+    SELECT string_agg(lexeme, '|') INTO pairs FROM unnest(lexemes) AS lexeme WHERE lexeme ~ '^[{_PAIRED}]+$';
+    place := regexp_instr(content, pairs);
+    IF place > 0 THEN
+      RETURN regexp_replace(substr(content, greatest(1, place - 40), 160), '((?:' || pairs || ')+)',
+        before || '\1' || after, 'g');
+    END IF;
+  END IF;
+  RETURN ts_headline('pg_catalog.simple', content, coalesce(hits, '')::tsquery, 'StartSel=' || before || ', StopSel='
+    || after || ', MaxWords=40, MinWords=15, MaxFragments=2, FragmentDelimiter= … ');
+END $$;
 """
 SEARCH_VECTORS_DROP = """
-DROP FUNCTION knowledge_search_vector(text, text, text), knowledge_to_tsvector(text, text), knowledge_pairs(text);
+DROP FUNCTION knowledge_headline(text, text, text[], text, text), knowledge_search_vector(text, text, text),
+  knowledge_to_tsvector(text, text), knowledge_pairs(text);
 """

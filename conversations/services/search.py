@@ -15,7 +15,7 @@ from config.db.ids import uuid7_floor
 from config.tenancy.scope import require_tenant_id
 from conversations.services.message_index import COLUMNS, format_vector, message_embedder
 from knowledge.services.search import MAX_QUERY
-from knowledge.services.search_sql import HEADLINE
+from knowledge.services.search_sql import HIT_END, HIT_START
 
 CANDIDATES = 500
 RANK_OFFSET = 60
@@ -23,6 +23,7 @@ RANK_OFFSET = 60
 VECTOR_WEIGHT = {"lexical": 0.3, "semantic": 1.0}
 # Maximum cosine distance of a candidate; lexical vectors are only close if they share words.
 FARTHEST = {"lexical": 0.9, "semantic": 0.75}
+HEADLINE = f"StartSel={HIT_START}, StopSel={HIT_END}, MaxWords=40, MinWords=15, MaxFragments=2, FragmentDelimiter= … "
 # Arrays instead of joins make the planner use the indexes even without row estimates.
 SQL = f"""
 WITH lexemes AS MATERIALIZED (

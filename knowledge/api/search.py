@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -44,12 +45,34 @@ class FiltersSerializer(serializers.Serializer):
     file_types = serializers.ListField(
         child=serializers.CharField(max_length=100), required=False, max_length=20, help_text="Media types."
     )
+    languages = serializers.ListField(
+        child=serializers.RegexField(r"^[a-z]{2}$"),
+        required=False,
+        max_length=20,
+        help_text="Languages of the passages, as ISO 639-1 codes.",
+    )
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        max_length=20,
+        help_text="Tags; the `tags` of the document's metadata must contain one of them.",
+    )
+    uploaded_after = serializers.DateTimeField(required=False, help_text="Earliest upload of the document.")
+    uploaded_before = serializers.DateTimeField(
+        required=False, help_text="Upload of the document before this time."
+    )
 
 
 class SearchSerializer(serializers.Serializer):
     """Request to search collections."""
 
-    query = serializers.CharField(max_length=MAX_QUERY, help_text="Question or search terms.")
+    query = serializers.CharField(
+        max_length=MAX_QUERY,
+        help_text=(
+            'Question or search terms. `"exact phrase"` must occur, `-word` must not, and `title:word` must occur in '
+            "the title or a heading."
+        ),
+    )
     collections = serializers.ListField(
         child=serializers.CharField(max_length=100),
         min_length=1,
@@ -167,10 +190,7 @@ def _build_response(
         vectors=vectors,
     )
     around = load_passage_contexts(result, reach=wanted["expand"]) if wanted["expand"] else {}
-    written = {
-        name: [str(each) for each in value] if name == "documents" else value
-        for name, value in filters.items()
-    }
+    written = {name: _serialize_filter(value) for name, value in filters.items()}
     record = log_query(
         wanted["query"],
         result,
@@ -185,6 +205,14 @@ def _build_response(
         "milliseconds": record.response_time_ms,
         "results": [_build_hit(number, passage, around) for number, passage in enumerate(result, 1)],
     }
+
+
+def _serialize_filter(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_serialize_filter(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _build_hit(number: int, passage: FoundPassage, around: dict[UUID, PassageContext]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Hybrid search: BM25 and vector similarity, fused by rank.
+"""Hybrid search: BM25 and vector similarity, fused by score.
 
 One statement (`search_sql`). The text leg scores a chunk by BM25; a vector leg for each embedding model orders by
-cosine distance; the legs are fused by weighted reciprocal ranks (Cormack, Clarke and Büttcher, SIGIR 2009).
+cosine distance. The score of a chunk is its share of the best BM25 score plus its weighted cosine similarity, a convex
+combination (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023).
 """
 
 import time
@@ -22,13 +23,13 @@ from knowledge.embedders import get_embedder
 from knowledge.languages import detect_question_language
 from knowledge.models import Collection, RagQuery, vector_model
 from knowledge.question_words import strip_question_words
-from knowledge.services.search_sql import FILTERS, HEADLINE, build_search_sql
+from knowledge.services.query_syntax import parse_query
+from knowledge.services.search_sql import FILTERS, HIT_END, HIT_START, build_search_sql
 from knowledge.services.sensitive_reads import record_sensitive_reads
 from knowledge.services.word_frequencies import frequent_words
 
 # Tuned on the docstrings of Python functions (`benchmarks/docstrings.py`), within 0.001 of the best value.
-RANK_OFFSET = 10
-FIXED = {"k1": 1.5, "b": 0.75, "offset": RANK_OFFSET, "headline": HEADLINE}
+FIXED = {"k1": 1.5, "b": 0.75, "hit_start": HIT_START, "hit_end": HIT_END}
 CANDIDATES = 50
 MAX_QUERY = 4000
 ANY_DISTANCE = 3.0
@@ -55,8 +56,9 @@ class LegWeight:
     farthest: float
 
 
-# A lexical embedder sees the same words as the text leg, so it gets less weight and a lower maximum distance.
-LEXICAL, SEMANTIC = LegWeight(0.2, 0.9), LegWeight(1.0, 1.0)
+# Chosen with ten of the fifteen languages of `benchmarks/data/languages`. A lexical embedder sees the same words as the
+# text leg, so it gets less weight and a lower maximum distance.
+LEXICAL, SEMANTIC = LegWeight(0.3, 0.9), LegWeight(1.0, 1.0)
 # A search by vectors alone has no maximum distance, so that it returns as many passages as requested.
 VECTORS_ONLY = LegWeight(1.0, ANY_DISTANCE)
 
@@ -76,7 +78,7 @@ class RankExplanation:
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A chunk found by a search; `score` is between 0 and 1, where 1 is first in every leg.
+    """A chunk found by a search; `score` is between 0 and 1, where 1 is the best of the text leg and the same text.
 
     `snippet` has the markers of `search_sql` around matches; None unless requested.
     """
@@ -109,10 +111,11 @@ def search(
 ) -> list[FoundPassage]:
     """Return the passages of `collections` most relevant to `query`, best first.
 
-    Needs a tenant scope.
+    The query may contain the operators of `query_syntax`. Needs a tenant scope.
 
     Args:
-        filters: `metadata` (contained in the chunk's or the document's), `documents` (ids), `sources`, `file_types`.
+        filters: `metadata` (contained in the chunk's or the document's), `documents` (ids), `sources`, `file_types`,
+            `languages` (ISO 639-1), `tags` (any of the document's), `uploaded_after`, `uploaded_before`.
         snippets: Whether to return snippets with marked matches.
         reranker: Function that rescores passages; `SEARCH_RERANKER` by default.
         vectors: Query vectors computed by `embed_search_query` before the transaction.
@@ -123,14 +126,18 @@ def search(
     """
     if not collections or not query.strip():
         return []
-    reranker, query = reranker or get_reranker(), query[:MAX_QUERY]
+    reranker, parsed = reranker or get_reranker(), parse_query(query[:MAX_QUERY])
+    query = parsed.text
+    if not query.strip():
+        return []
+    checked = _check_filters({name: value for name, value in (filters or {}).items() if value})
     prepared = prepare_search(
         query,
         collections,
         vectors=embed_search_query(query, collections, strategy=strategy) if vectors is None else vectors,
         strategy=strategy,
         limit=limit * RERANK_FACTOR if reranker else limit,
-        filters=_check_filters({name: value for name, value in (filters or {}).items() if value}),
+        filters=checked | parsed.build_conditions(),
         snippets=snippets,
     )
     passages = [_build_passage(row, prepared.best) for row in execute_search(prepared)]
@@ -208,7 +215,7 @@ def prepare_search(
         approximate=approximate,
     )
     effort = compute_ef_search(collections, chunks, parameters["candidates"]) if approximate else None
-    best = (text_weight + max((leg.part.weight for leg in legs), default=0.0)) / (RANK_OFFSET + 1)
+    best = text_weight + max((leg.part.weight for leg in legs), default=0.0)
     # An exact vector search of a small tenant has one good plan, and planning takes longer than executing it.
     one_plan = bool(legs) and not (text_weight or approximate or filters or snippets)
     return PreparedSearch(sql, parameters, effort, best, one_plan)
@@ -328,10 +335,11 @@ def embed_search_query(query: str, collections: Sequence[Collection], *, strateg
     Raises:
         EmbeddingError: If an embedder is unavailable.
     """
+    text = parse_query(query[:MAX_QUERY]).text
     if strategy == RetrievalStrategy.KEYWORD:
         return {}
     return {
-        name: str(HalfVector(get_embedder(name).embed_query(query[:MAX_QUERY])).to_text())
+        name: str(HalfVector(get_embedder(name).embed_query(text)).to_text())
         for name in dict.fromkeys(collection.embedding_model for collection in collections)
     }
 

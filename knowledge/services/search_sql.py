@@ -1,4 +1,4 @@
-"""SQL of hybrid search: text and vector legs fused by reciprocal rank.
+"""SQL of hybrid search: text and vector legs fused by their scores.
 
 The statement filters by tenant although a policy does too: the planner then prunes partitions and estimates better.
 """
@@ -8,7 +8,6 @@ from typing import Any
 
 # Private-use characters that mark matches in a snippet; the API replaces them with tags after escaping the text.
 HIT_START, HIT_END = "\ue000", "\ue001"
-HEADLINE = f"StartSel={HIT_START}, StopSel={HIT_END}, MaxWords=40, MinWords=15, MaxFragments=2, FragmentDelimiter= … "
 
 # The words of the question (`word`, its lexeme in the question's language, so without the stop words of that language)
 # and what they become in each language of the collections. `repeats`: how often the question has the word. `sought`:
@@ -55,13 +54,14 @@ matched AS (
     FROM lexemes l LEFT JOIN (SELECT language, lexeme, count(*) AS found FROM hits GROUP BY language, lexeme) h
       USING (language, lexeme) GROUP BY l.word) f
 ), by_text AS (
-  SELECT id, score, row_number() OVER (ORDER BY score DESC, id) AS rank FROM (
+  SELECT id, score, score / max(score) OVER () AS share, row_number() OVER (ORDER BY score DESC, id) AS rank FROM (
     SELECT h.id, sum(h.repeats * r.idf * h.frequency * (%(k1)s + 1)
       / (h.frequency + %(k1)s * (1 - %(b)s + %(b)s * h.length / t.length))) AS score
     FROM hits h JOIN rarity r USING (word) CROSS JOIN typical t GROUP BY h.id
     ORDER BY score DESC, h.id LIMIT %(candidates)s) s
 )"""
-# One leg per model: distances of different models are not comparable, ranks are.
+# One leg per model. Distances of different models are not comparable, so if there are several, each is divided by the
+# best of its leg.
 # The index is approximate and filters after scanning. If it returns too few rows, all vectors are compared.
 VECTOR_LEG = """
 near_{leg} AS MATERIALIZED (
@@ -83,11 +83,14 @@ compared_{leg} AS (
   WHERE v.tenant_id = %(tenant)s AND v.collection_id = ANY(%(collections_{leg})s){where}
   ORDER BY distance LIMIT %(candidates)s
 )"""
+SIMILARITY = "greatest(0, 1 - distance)"
+RELATIVE_SIMILARITY = f"{SIMILARITY} / greatest(0.01, max(1 - distance) OVER ())"
 RANKED_VECTORS = """
-  SELECT id, distance, row_number() OVER (ORDER BY distance, id) AS rank, %(weight_{leg})s::float AS weight
+  SELECT id, distance, row_number() OVER (ORDER BY distance, id) AS rank,
+    %(weight_{leg})s::float * {similarity} AS share
   FROM compared_{leg} WHERE distance < %(farthest_{leg})s"""
-TEXT_SHARE = "%(text_weight)s / (%(offset)s + t.rank)"
-VECTOR_SHARE = "v.weight / (%(offset)s + v.rank)"
+TEXT_SHARE = "%(text_weight)s * t.share"
+VECTOR_SHARE = "v.share"
 FUSED = """
 fused AS (
   SELECT id, {score} AS score, {text}, {vector}
@@ -101,9 +104,8 @@ ORDER BY f.score DESC, c.id
 """
 TEXT_WHY, NO_TEXT_WHY = "t.rank AS text_rank, t.score AS text_score", "NULL AS text_rank, NULL AS text_score"
 VECTOR_WHY, NO_VECTOR_WHY = "v.rank AS vector_rank, v.distance", "NULL AS vector_rank, NULL AS distance"
-SNIPPET = """ts_headline('english', c.content,
-    (SELECT to_tsquery('simple', string_agg(query::text, ' | ')) FROM lexemes),
-    %(headline)s)"""
+SNIPPET = """knowledge_headline(c.language, c.content,
+    (SELECT array_agg(l.lexeme) FROM lexemes l WHERE l.language = c.language), %(hit_start)s, %(hit_end)s)"""
 
 CHUNK_OF_VECTOR = " JOIN knowledge_chunk c ON c.id = v.id AND c.tenant_id = %(tenant)s"
 DOCUMENT_OF_CHUNK = " JOIN knowledge_document d ON d.id = c.document_id AND d.tenant_id = %(tenant)s"
@@ -112,6 +114,16 @@ FILTERS = {
     "documents": " AND c.document_id = ANY(%(filter_documents)s)",
     "sources": " AND d.source = ANY(%(filter_sources)s)",
     "file_types": " AND d.file_type = ANY(%(filter_file_types)s)",
+    "languages": " AND c.language = ANY(%(filter_languages)s)",
+    "tags": " AND d.metadata -> 'tags' ?| %(filter_tags)s",
+    "uploaded_after": " AND d.uploaded_at >= %(filter_uploaded_after)s",
+    "uploaded_before": " AND d.uploaded_at < %(filter_uploaded_before)s",
+}
+# Conditions of `query_syntax`; callers cannot pass them, because they contain regular expressions.
+OPERATORS = {
+    "phrases": r" AND (c.context || ' ' || c.content) ~* ALL(%(filter_phrases)s)",
+    "excluded": r" AND NOT (c.context || ' ' || c.content) ~* ANY(%(filter_excluded)s)",
+    "titles": " AND (d.title || ' ' || c.context) ~* ALL(%(filter_titles)s)",
 }
 
 
@@ -138,7 +150,7 @@ def build_search_sql(
         by_index: Whether to match words with the index instead of scanning every chunk.
         approximate: Whether to use the vector index; with filters, vectors are always compared exactly.
     """
-    where = "".join(FILTERS[name] for name in filters)
+    where = "".join((FILTERS | OPERATORS)[name] for name in filters)
     parts = [LEXEMES] if text or snippets else []
     if text:
         match = BY_INDEX if by_index else BY_READING
@@ -148,7 +160,10 @@ def build_search_sql(
         one = VECTOR_LEG if approximate and not filters else EXACT_VECTOR_LEG
         parts.append(one.format(leg=leg, table=table, join=join, where=where))
     if tables:
-        ranked = " UNION ALL ".join(RANKED_VECTORS.format(leg=leg) for leg in range(len(tables)))
+        similarity = SIMILARITY if len(tables) == 1 else RELATIVE_SIMILARITY
+        ranked = " UNION ALL ".join(
+            RANKED_VECTORS.format(leg=leg, similarity=similarity) for leg in range(len(tables))
+        )
         parts.append(f"\nby_vector AS ({ranked}\n)")
     return f"WITH {','.join(parts)},{_build_fusion_sql(text=text, vectors=bool(tables), snippets=snippets)}"
 
