@@ -24,11 +24,25 @@ def texts(source: str) -> list[str]:
         ('"Stop." He left. (Really.) Gone.', ['"Stop."', "He left.", "(Really.)", "Gone."]),
         ("Wait... what? Und z.B. Äpfel. Öl.", ["Wait... what?", "Und z.B. Äpfel.", "Öl."]),
         ("これは文です。次の文。", ["これは文です。", "次の文。"]),
+        ("هل تعمل؟ نعم تعمل. لا۔", ["هل تعمل؟", "نعم تعمل.", "لا۔"]),
+        ("यह एक है। दूसरा है॥", ["यह एक है।", "दूसरा है॥"]),
+        ("Այո։ Ոչ։", ["Այո։", "Ոչ։"]),
+        ("ሰላም። እንዴት ነህ፧", ["ሰላም።", "እንዴት ነህ፧"]),
+        ("မင်္ဂလာပါ။နေကောင်းလား။", ["မင်္ဂလာပါ။", "နေကောင်းလား။"]),
+        ("Am 3. Mai kam er. Es sind 12. Dann.", ["Am 3. Mai kam er.", "Es sind 12.", "Dann."]),
+        ("Zie o.a. Bijlage 2. Ja.", ["Zie o.a. Bijlage 2.", "Ja."]),
+        ("См. рис. А и т.е. Москва. Да.", ["См. рис. А и т.е. Москва.", "Да."]),
         ("Wrapped\nover lines. Next\none.", ["Wrapped\nover lines.", "Next\none."]),
     ],
 )
 def test_prose(source, expected):
     assert texts(source) == expected
+
+
+def test_long_thai_text_is_split_at_spaces_between_words():
+    first, second = "สมาชิกจ่ายค่าจอดเรือเพียงครึ่งราคาสำหรับทุกคืนของปี", "ชำระเงินที่สำนักงานท่าเรือภายใน 24 ชั่วโมงหลังจากมาถึง"
+    assert texts(f"{first} {second}") == [first, second]
+    assert texts("จ่าย 30 ยูโร ที่นี่") == ["จ่าย 30 ยูโร ที่นี่"]
 
 
 def test_lists_headings_and_tables_stand_alone():
@@ -55,7 +69,7 @@ def test_an_unclosed_code_block_runs_to_the_end():
     assert texts("Words.\n~~~\ncode. Code") == ["Words.", "~~~\ncode. Code"]
 
 
-@given(st.text(alphabet="aB1.!? \n-#|`\t。", max_size=200))
+@given(st.text(alphabet="aB1.!? \n-#|`\t。؟।ก", max_size=200))
 def test_spans_are_exact_ordered_and_complete(source):
     spans = split_sentences(source)
     assert [source[span.start : span.end] for span in spans] == [span.text for span in spans]
