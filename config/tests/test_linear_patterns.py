@@ -23,6 +23,7 @@ from config.testing.source_patterns import (
 )
 from knowledge.parsing import ParseError as DocumentError
 from knowledge.parsing import parse_bytes
+from knowledge.terms import _compile_phrases
 
 LENGTH = 100_000
 # Seconds for one text of `LENGTH` characters; a quadratic pattern takes from 10 seconds to minutes.
@@ -84,6 +85,12 @@ LINEAR = [
     "knowledge.sentences:_TABLE_ROW",
     "knowledge.sentences:_THAI_SPACE",
     "knowledge.stemming:_WORD",
+    "knowledge.terms:_APOSTROPHE",
+    "knowledge.terms:_ASCII_TOKEN",
+    "knowledge.terms:_CAMEL",
+    "knowledge.terms:_HIRAGANA",
+    "knowledge.terms:_IGNORED",
+    "knowledge.terms:_TOKEN",
     "tenants.models.plans:CURRENCY",
     "tenants.models.regions:COUNTRY",
     "tenants.models.tenant:PAYOUT_ACCOUNT",
@@ -118,6 +125,7 @@ BUILT = {
     "config.api.scope_fields:ScopeField": (scope_pattern, "fullmatch"),
     # `a+` matches terms of any length.
     "conversations.services.glossary:_contains_term": (lambda: r"(?<!\w)a+(?!\w)", "search"),
+    "knowledge.terms:_compile_phrases": (lambda: _compile_phrases("ja").pattern, "finditer"),
     "knowledge.services.terminology:_contains_term": (lambda: r"(?<!\w)a+(?!\w)", "search"),
 }
 # Patterns that receive no input from outside.
