@@ -1,45 +1,73 @@
-"""Extractive answers: quotes of the best matching sentences of retrieved passages.
+"""Extractive answers: quotes of the best matching sentences of retrieved passages, in any language.
 
 No language model is involved, so every quote is an exact substring of a passage. A sentence is scored by how much of
 the question it covers, with each word weighted by its rarity in the passages; words in neighbouring sentences and
-headings count less. If the best sentences leave too much of the question uncovered, the question is declined.
+headings count less. If the sentences around the best one leave too much of the question uncovered, the question is
+declined. Questions for a quantity or price need a number in the answer.
 """
 
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Self
+from functools import lru_cache
+from typing import Any, Self
 
-from knowledge.sentences import split_sentences
-from knowledge.stemming import STOP_WORDS, WEAK_WORDS, split_words, stem_word
+from agents.runtime.answer_types import AnswerType, find_answer_type, find_numbers
+from agents.runtime.question_matching import (
+    PART,
+    Matches,
+    QuestionMatcher,
+    detect_question_language,
+    find_names,
+    merge_matches,
+)
+from agents.runtime.refusals import NO_QUESTION, NOTHING_FOUND, get_refusal
+from agents.runtime.tables import find_headers
+from knowledge.languages import detect_language
+from knowledge.sentences import Span, split_sentences
+from knowledge.terms import STEMMERS, normalize_text, split_words
 
-if TYPE_CHECKING:
-    pass
-
-NOTHING_FOUND = "I found nothing about this in the knowledge I was given."
-NO_QUESTION = "I could not find a question in that. What would you like to know?"
+__all__ = ["NOTHING_FOUND", "NO_QUESTION", "RetrievedPassage", "answer_question"]
 MAX_QUOTES = 3
-MIN_COVERAGE = 0.6
-MIN_WINDOW, MIN_PASSAGE_COVERAGE = 0.4, 0.7
-MIN_SENTENCE_COVERAGE = 0.25
-NEAR, HEADING, PAIR = 0.5, 0.6, 0.15
-FURTHER_QUOTE = 0.7
-WEAK = 0.25
+# Characters of a question that are read, as many as a search reads.
+MAX_QUESTION = 4000
+# Coverage that the sentences around the best one need, from 0 to 1.
+MIN_COVERAGE = 0.515
+# Coverage that they need without headings.
+MIN_TEXT = 0.2
+# Weight of words in the previous and next sentence and in headings, relative to words of the sentence.
+PREVIOUS, NEXT, HEADING = 0.75, 0.2, 0.9
+# Sentences before and after the best one whose words count for the decision.
+REACH = 3
+# Minimum score of further quotes, relative to the best, from the same passage and from others.
+FURTHER_QUOTE, OTHER_PASSAGE = 0.6, 0.98
+FIRST_PASSAGE = 0.18
+# What a missing number costs in the decision, by the expected type of the answer.
+MISSING_NUMBER = {AnswerType.QUANTITY: 0.28, AnswerType.PRICE: 0.8}
+# What a number adds, and how much a number in the next or previous sentence counts.
+NUMBER, NEAR_NUMBER = 0.04, 0.65
+# What each covered word and the distance to the second-best passage add in the decision.
+EVIDENCE, CONTRAST = 0.01, 0.1
 UNFIT = 0.3
-# Headings, table rows and code fences make poor quotes without the text that follows them.
-_OUTLINE = re.compile(r"\s*(?:#{1,6}\s|\||```|~~~)")
-_ENDINGS = (".", "!", ".)", '."', ".`", ":", "。")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_WEAK_STEMS = frozenset(map(stem_word, WEAK_WORDS))
+# Characters of a passage from which its language is detected.
+_DETECTED = 200
+_OUTLINE = re.compile(r"\s*(?:#{1,6}\s|```|~~~|\|?\s*:?-{3})")
+_ENDINGS = (".", "!", ".)", '."', ".`", ":", "。", "！", "।", "॥", "۔", "։", "።", "။", "”", "»", "」")
+_QUESTIONS = ("?", "？", "؟", "՞", "፧")
 _WRAPPING = re.compile(r"^(?:[rRuUbB]{0,2}(?:\"{3}|'{3})|[-*•#>|]+\s|\s)+|(?:\"{3}|'{3}|\s){1,40}+$")
 _LETTER = re.compile(r"[^\W\d_]")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+# Characters of a word in text without spaces.
+_WORD_LENGTH = 3
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievedPassage:
-    """A retrieved chunk of a document; `context` is its heading path, a higher `score` is closer."""
+    """A retrieved chunk of a document; `context` is its heading path, a higher `score` is closer.
+
+    `start` is its offset in the document, if known.
+    """
 
     id: str
     document_title: str
@@ -47,24 +75,37 @@ class RetrievedPassage:
     score: float = 0.0
     context: str = ""
     page: int | None = None
+    start: int | None = None
 
     @classmethod
     def from_mapping(cls, row: Mapping[str, Any]) -> Self:
         """Build a passage from the search tool's JSON; only `text` is required."""
         title = str(row.get("title") or row.get("document") or "")
-        score, page = row.get("score") or 0.0, row.get("page")
+        score, page, start = row.get("score") or 0.0, row.get("page"), row.get("start")
         return cls(
-            str(row.get("id", "")), title, str(row["text"]), float(score), str(row.get("context") or ""), page
+            str(row.get("id", "")),
+            title,
+            str(row["text"]),
+            float(score),
+            str(row.get("context") or ""),
+            page,
+            start if isinstance(start, int) else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractiveCitation:
-    """The source of a quote, which is an exact substring of `passages[passage].text`."""
+    """The source of a quote: `passages[passage].text[start:end] == quote`.
+
+    `header` is the header row of a quoted table row.
+    """
 
     passage: int
     document: str
     quote: str
+    start: int = 0
+    end: int = 0
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,129 +115,202 @@ class ExtractiveAnswer:
     text: str
     citations: list[ExtractiveCitation] = field(default_factory=list)
     found: bool = False
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    start: int
+    text: str
+    header: str
+    matches: Matches
+    has_number: bool
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Passage:
+    number: int
+    title: str
+    heading: Matches
+    sentences: list[_Sentence]
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    passage: int
-    order: int
-    text: str
-    terms: frozenset[str]
-    coverage: float
-    window: float
-    whole: float
+    passage: _Passage
+    position: int
     score: float
+
+    @property
+    def sentence(self) -> _Sentence:
+        return self.passage.sentences[self.position]
 
 
 def answer_question(question: str, passages: Sequence[RetrievedPassage]) -> ExtractiveAnswer:
-    """Quote up to three sentences that answer the question, or decline."""
-    terms = _terms(question)
-    if not terms:
-        return ExtractiveAnswer(NO_QUESTION)
-    ranked = _rank_candidates(question, terms, passages)
+    """Quote up to three sentences that answer the question, or decline in the language of the question."""
+    question = question[:MAX_QUESTION]
+    language = detect_question_language(question, [passage.text for passage in passages])
+    matcher = QuestionMatcher(question, language)
+    if not any(term.weight for term in matcher.terms):
+        return ExtractiveAnswer(get_refusal(NO_QUESTION, language), language=language)
+    ranked = _Ranking(question, matcher, passages).rank()
     if not ranked:
-        return ExtractiveAnswer(NOTHING_FOUND)
-    chosen = _choose_quotes(ranked)
-    citations = [ExtractiveCitation(c.passage, passages[c.passage].document_title, c.text) for c in chosen]
+        return ExtractiveAnswer(get_refusal(NOTHING_FOUND, language), language=language)
+    citations = [_cite(candidate) for candidate in _choose_quotes(ranked)]
     lines = [f"{_format_quote(citation.quote)} [{citation.passage + 1}]" for citation in citations]
-    return ExtractiveAnswer("\n\n".join(lines), citations, found=True)
+    return ExtractiveAnswer("\n\n".join(lines), citations, found=True, language=language)
 
 
-def _stems(text: str) -> list[str]:
-    stems = (stem_word(word) for word in split_words(text) if word not in STOP_WORDS)
-    return [word for word in stems if word not in STOP_WORDS]
+def _cite(candidate: _Candidate) -> ExtractiveCitation:
+    passage, sentence = candidate.passage, candidate.sentence
+    end = sentence.start + len(sentence.text)
+    return ExtractiveCitation(
+        passage.number, passage.title, sentence.text, sentence.start, end, sentence.header
+    )
 
 
-def _terms(text: str) -> frozenset[str]:
-    return frozenset(_stems(text))
+class _Ranking:
+    """Scores the sentences of passages by a question."""
+
+    def __init__(self, question: str, matcher: QuestionMatcher, passages: Sequence[RetrievedPassage]) -> None:
+        self.question, self.matcher, self.language = question, matcher, matcher.language
+        self.kind = find_answer_type(question, self.language)
+        text = normalize_text(question, self.language)
+        self.numbers = find_numbers(text, split_words(text), self.language)
+        self.matchers = {self.language: matcher}
+        self.passages = [self._read(number, passage) for number, passage in enumerate(passages)]
+        self.shares = self._compute_shares()
+
+    def rank(self) -> list[_Candidate]:
+        """Return the sentences, best first; none if the best one does not answer the question."""
+        found = [each for passage in self.passages for each in self._score(passage)]
+        found.sort(key=lambda candidate: -candidate.score)
+        if not found or self._cover(found[0], headings=False) < MIN_TEXT:
+            return []
+        return found if self._rate(found) >= MIN_COVERAGE else []
+
+    def _rate(self, ranked: list[_Candidate]) -> float:
+        """Return how well the best sentence and those around it answer the question."""
+        best = ranked[0]
+        first = {candidate.passage.number: candidate for candidate in reversed(ranked)}
+        covered = {number: self._cover(candidate) for number, candidate in first.items()}
+        coverage = covered.pop(best.passage.number)
+        contrast = CONTRAST * (coverage - max(covered.values(), default=0.0))
+        matches = best.sentence.matches
+        evidence = EVIDENCE * sum(self.matcher.terms[at].weight * matches.get(at, 0.0) for at in self.shares)
+        return coverage + contrast + evidence + self._rate_numbers(best)
+
+    def _read(self, number: int, passage: RetrievedPassage) -> _Passage:
+        language = _detect_language(passage.text[:_DETECTED])
+        spans = split_sentences(passage.text)
+        headers = find_headers(passage.text, spans)
+        sentences = [self._read_sentence(span, headers.get(span.start, ""), language) for span in spans]
+        heading, _ = self._match(f"{passage.document_title} {passage.context}", language)
+        return _Passage(number, passage.document_title, heading, sentences)
+
+    def _read_sentence(self, span: Span, header: str, language: str) -> _Sentence:
+        text = _WRAPPING.sub("", span.text) or span.text
+        matches, numbers = self._match(text, language)
+        if header:
+            matches = merge_matches(matches, _scale(self._match(header, language)[0], HEADING))
+        quality = _rate_quote(text) * (UNFIT if _OUTLINE.match(span.text) else 1.0)
+        start = span.start + span.text.index(text)
+        return _Sentence(start, text, header, matches, bool(numbers - self.numbers), quality)
+
+    def _match(self, text: str, language: str) -> tuple[Matches, set[str]]:
+        """Match with the analysis of the question's language, and of the passage's if it differs; find numbers."""
+        text = normalize_text(text, self.language)
+        words = set(split_words(text))
+        matches, numbers = self.matcher.match_words(text, words), find_numbers(text, words, self.language)
+        if language == self.language or language not in STEMMERS:
+            return matches, numbers
+        if language not in self.matchers:
+            self.matchers[language] = QuestionMatcher(self.question, language)
+        other = self.matchers[language]
+        # Terms are compared by position, so both analyses must find the same words.
+        if len(other.terms) == len(self.matcher.terms):
+            matches = merge_matches(matches, other.match_words(text, words))
+        return matches, numbers
+
+    def _compute_shares(self) -> dict[int, float]:
+        counts: Counter[int] = Counter()
+        for passage in self.passages:
+            found = {at for at, strength in passage.heading.items() if strength >= PART}
+            for sentence in passage.sentences:
+                found.update(at for at, strength in sentence.matches.items() if strength >= PART)
+            counts.update(found)
+        names = find_names(self.question, self.language)
+        return self.matcher.compute_shares(counts, len(self.passages), names)
+
+    def _score(self, passage: _Passage) -> Iterator[_Candidate]:
+        empty: Matches = {}
+        rows = [empty, *(sentence.matches for sentence in passage.sentences), empty]
+        first = FIRST_PASSAGE / (passage.number + 1)
+        for at, sentence in enumerate(passage.sentences, 1):
+            previous, own, following = rows[at - 1 : at + 2]
+            score = first
+            for term, share in self.shares.items():
+                score += share * max(
+                    own.get(term, 0.0),
+                    PREVIOUS * previous.get(term, 0.0),
+                    NEXT * following.get(term, 0.0),
+                    HEADING * passage.heading.get(term, 0.0),
+                )
+            yield _Candidate(passage, at - 1, score * sentence.quality)
+
+    def _cover(self, candidate: _Candidate, *, headings: bool = True) -> float:
+        """Return how much of the question the sentences around a candidate, and headings, cover."""
+        passage, at = candidate.passage, candidate.position
+        around = dict(passage.heading) if headings else {}
+        for sentence in passage.sentences[max(0, at - REACH) : at + REACH + 1]:
+            around = merge_matches(around, sentence.matches)
+        return sum(self.shares.get(term, 0.0) * strength for term, strength in around.items())
+
+    def _rate_numbers(self, best: _Candidate) -> float:
+        """Return what the presence of a number in or beside the best sentence adds to its coverage."""
+        if self.kind is AnswerType.OTHER:
+            return 0.0
+        near = best.passage.sentences[max(0, best.position - 1) : best.position + 2]
+        is_near = any(sentence.has_number for sentence in near)
+        found = 1.0 if best.sentence.has_number else NEAR_NUMBER if is_near else 0.0
+        missing = MISSING_NUMBER.get(self.kind, 0.0)
+        return (NUMBER + missing) * found - missing
 
 
-def _terms_of_passage(text: str) -> frozenset[str]:
-    """Return the terms, including the parts of camelCase names."""
-    return _terms(f"{text} {_CAMEL.sub(' ', text)}" if _CAMEL.search(text) else text)
+@lru_cache(maxsize=2048)
+def _detect_language(text: str) -> str:
+    return detect_language(text)
 
 
-def _pairs(text: str) -> frozenset[tuple[str, str]]:
-    return frozenset(pairwise(_stems(text)))
+def _scale(matches: Matches, factor: float) -> Matches:
+    return {at: factor * strength for at, strength in matches.items()}
 
 
-def _weights(terms: frozenset[str], passages: Sequence[RetrievedPassage]) -> dict[str, float]:
-    """Return the weight of each question term: high if rare in the passages, low if vague."""
-    seen = [_terms_of_passage(f"{p.document_title} {p.context} {p.text}") for p in passages]
-    counts = {term: sum(term in found for found in seen) for term in terms}
-    rarity = {term: math.log(1 + (len(seen) + 1) / (max(count, 1) + 0.5)) for term, count in counts.items()}
-    return {term: WEAK if term in _WEAK_STEMS else value for term, value in rarity.items()}
-
-
-def _rank_candidates(
-    question: str, terms: frozenset[str], passages: Sequence[RetrievedPassage]
-) -> list[_Candidate]:
-    """Return every sentence good enough to quote, best first."""
-    weights = _weights(terms, passages)
-    total = sum(weights.values())
-    shares = {term: weight / total for term, weight in weights.items()}
-    pairs = _pairs(question)
-    candidates = [
-        candidate
-        for number, passage in enumerate(passages)
-        for candidate in _candidates(number, passage, shares, pairs)
-        if _fits(candidate)
-    ]
-    return sorted(candidates, key=lambda candidate: -candidate.score)
-
-
-def _fits(candidate: _Candidate) -> bool:
-    """Return whether the sentence and its surroundings cover enough of the question."""
-    if candidate.coverage < MIN_SENTENCE_COVERAGE:
-        return False
-    near = candidate.window >= MIN_COVERAGE
-    return near or (candidate.window >= MIN_WINDOW and candidate.whole >= MIN_PASSAGE_COVERAGE)
-
-
-def _candidates(
-    number: int, passage: RetrievedPassage, shares: dict[str, float], pairs: frozenset[tuple[str, str]]
-) -> list[_Candidate]:
-    raw = [span.text for span in split_sentences(passage.text)]
-    sentences = [_WRAPPING.sub("", text) or text for text in raw]
-    sentence_terms = [_terms_of_passage(sentence) & shares.keys() for sentence in sentences]
-    heading = _terms_of_passage(f"{passage.document_title} {passage.context}") & shares.keys()
-    whole = _sum(heading.union(*sentence_terms), shares)
-    candidates = []
-    for at, (sentence, own) in enumerate(zip(sentences, sentence_terms, strict=True)):
-        near = frozenset().union(*sentence_terms[max(0, at - 1) : at + 2]) - own
-        coverage = _sum(own, shares)
-        around = NEAR * _sum(near, shares) + HEADING * _sum(heading - own - near, shares)
-        bonus = PAIR * len(pairs & _pairs(sentence)) + 0.1 / (number + 1)
-        score = (coverage + around + bonus) * _fitness(sentence) * (UNFIT if _OUTLINE.match(raw[at]) else 1.0)
-        window = coverage + _sum(near, shares) + HEADING * _sum(heading - own - near, shares)
-        candidates.append(_Candidate(number, at, sentence, own, coverage, window, whole, score))
-    return candidates
-
-
-def _sum(terms: frozenset[str], shares: dict[str, float]) -> float:
-    return sum(shares[term] for term in terms)
-
-
-def _fitness(sentence: str) -> float:
+def _rate_quote(sentence: str) -> float:
     """Return the quality of a sentence as a quote; headings, fragments and questions score below 1."""
-    count = len(sentence.split())
+    unspaced = 0 if sentence.isascii() else len(_UNSPACED.findall(sentence))
+    count = len(sentence.split()) + unspaced / _WORD_LENGTH
     if count < 4:
         return UNFIT
-    fitness = 0.5 if sentence.endswith("?") else 1.0 if sentence.endswith(_ENDINGS) else 0.85
-    fitness *= min(1.0, 80 / count) * (0.8 if sentence[0].islower() else 1.0)
-    letters = len(_LETTER.findall(sentence)) / len(sentence)
-    return fitness * (0.6 if letters < 0.6 else 1.0)
+    is_whole = sentence.endswith(_ENDINGS) or bool(_UNSPACED.match(sentence[-1]))
+    quality = 0.5 if sentence.endswith(_QUESTIONS) else 1.0 if is_whole else 0.85
+    quality *= min(1.0, 80 / count) * (0.8 if sentence[0].islower() else 1.0)
+    is_code = sentence.isascii() and len(_LETTER.findall(sentence)) < 0.6 * len(sentence)
+    return quality * (0.6 if is_code else 1.0)
 
 
 def _choose_quotes(ranked: list[_Candidate]) -> list[_Candidate]:
     """Return the best sentence and near-equal ones, without duplicates."""
     chosen: list[_Candidate] = []
+    quoted: set[str] = set()
+    best = ranked[0]
     for candidate in ranked:
-        if len(chosen) == MAX_QUOTES or candidate.score < FURTHER_QUOTE * ranked[0].score:
-            break
-        quoted = {" ".join(split_words(other.text)) for other in chosen}
-        if " ".join(split_words(candidate.text)) not in quoted:
+        share = FURTHER_QUOTE if candidate.passage is best.passage else OTHER_PASSAGE
+        words = " ".join(split_words(candidate.sentence.text.lower()))
+        if len(chosen) < MAX_QUOTES and candidate.score >= share * best.score and words not in quoted:
             chosen.append(candidate)
+            quoted.add(words)
     return chosen
 
 

@@ -25,11 +25,12 @@ from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
-from agents.runtime.extractive import RetrievedPassage, answer_question
+from agents.runtime.extractive import ExtractiveCitation, RetrievedPassage, answer_question
+from agents.runtime.question_matching import detect_question_language
+from agents.runtime.refusals import SEARCH_FAILED, get_refusal
 from knowledge.chunking import count_tokens
 
 SEARCH_TOOL = "search_knowledge"
-SEARCH_FAILED = "I could not search the knowledge just now, so I cannot answer."
 WORDS_PER_DELTA = 4
 
 
@@ -37,7 +38,7 @@ class ExtractiveModel(Model):
     """Offline model that calls the `search_knowledge` tool and quotes its results.
 
     The marker [n] in an answer refers to the n-th passage returned by the tool. The response's
-    `provider_details["citations"]` lists the quotes. Token counts are estimates.
+    `provider_details["citations"]` lists the quotes with their positions. Token counts are estimates.
     """
 
     @property
@@ -133,18 +134,30 @@ def _respond(messages: Sequence[ModelMessage], parameters: ModelRequestParameter
     if offered and not results and question.strip():
         return _response(messages, ToolCallPart(SEARCH_TOOL, {"query": question}), "tool_call", {})
     if results and all(result.outcome != "success" for result in results):
-        return _response(messages, TextPart(SEARCH_FAILED), "stop", {})
+        text = get_refusal(SEARCH_FAILED, detect_question_language(question, []))
+        return _response(messages, TextPart(text), "stop", {})
     passages = [
         passage for result in results if result.outcome == "success" for passage in _passages(result.content)
     ]
     answer = answer_question(question, passages)
-    citations = [
-        {"passage": cited.passage + 1, "id": passages[cited.passage].id, "document": cited.document}
-        | {"quote": cited.quote, "page": passages[cited.passage].page}
-        for cited in answer.citations
-    ]
+    citations = [_describe_citation(cited, passages[cited.passage]) for cited in answer.citations]
     details = {"found": answer.found, "citations": citations}
     return _response(messages, TextPart(answer.text), "stop", details)
+
+
+def _describe_citation(cited: ExtractiveCitation, passage: RetrievedPassage) -> dict[str, Any]:
+    """Return a citation; `start` and `end` are offsets in the passage, `document_start` is one in the document."""
+    return {
+        "passage": cited.passage + 1,
+        "id": passage.id,
+        "document": cited.document,
+        "quote": cited.quote,
+        "page": passage.page,
+        "start": cited.start,
+        "end": cited.end,
+        "document_start": None if passage.start is None else passage.start + cited.start,
+        "header": cited.header,
+    }
 
 
 def _response(

@@ -10,6 +10,7 @@ import time
 import pytest
 from rest_framework.exceptions import ParseError
 
+from agents.runtime.answer_types import _compile_patterns
 from agents.runtime.builtin_tools import ToolError, calculate
 from config.api.parsers import parse_json
 from config.api.scope_fields import scope_pattern
@@ -30,10 +31,15 @@ LENGTH = 100_000
 LIMIT = 0.5
 LINEAR = [
     "agents.choices:MCP_TOOL",
-    "agents.runtime.extractive:_CAMEL",
+    "agents.runtime.answer_types:_NUMBER",
     "agents.runtime.extractive:_LETTER",
     "agents.runtime.extractive:_OUTLINE",
+    "agents.runtime.extractive:_UNSPACED",
     "agents.runtime.extractive:_WRAPPING",
+    "agents.runtime.question_matching:_KANA",
+    "agents.runtime.question_matching:_NAME",
+    "agents.runtime.tables:_ROW",
+    "agents.runtime.tables:_SEPARATOR",
     "agents.services.prompts:VARIABLE",
     "config.admin.template_loader:INLINE_BLOCK",
     "config.admin.template_loader:PAGE_STATE",
@@ -122,6 +128,10 @@ BOUNDED = {
 }
 # Functions that return the patterns which the source builds at run time, with the method that it calls.
 BUILT = {
+    "agents.runtime.answer_types:_compile_patterns": (
+        lambda: _compile_patterns("en")[1][1].pattern,
+        "search",
+    ),
     "config.api.scope_fields:ScopeField": (scope_pattern, "fullmatch"),
     # `a+` matches terms of any length.
     "conversations.services.glossary:_contains_term": (lambda: r"(?<!\w)a+(?!\w)", "search"),
