@@ -1,8 +1,11 @@
-"""Citations: numbers the markers [n] of an answer in order."""
+"""Citations: numbers the markers [n] of an answer in order and locates the quotes in their passages."""
 
 import re
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Any
 
+from conversations.runtime.citation_support import check_citations
 from knowledge.services.search import FoundPassage
 
 # Not after a word or a closing parenthesis: code such as `row[1]` is not a citation.
@@ -53,16 +56,20 @@ def renumber_citations(text: str, passages: list[FoundPassage]) -> tuple[str, li
     """Renumber the citations of `text` in order, removing markers of unknown passages."""
     renumberer = CitationRenumberer(passages)
     content = renumberer.feed(text) + renumberer.flush()
+    cited = {place: passages[number - 1] for number, place in renumberer.order.items()}
+    supported = check_citations(content, cited)
     citations = [
-        _build_citation(place, passages[number - 1], content) for number, place in renumberer.order.items()
+        _build_citation(place, passage, content) | {"supported": supported[place]}
+        for place, passage in cited.items()
     ]
     return content, citations
 
 
 def _build_citation(place: int, passage: FoundPassage, content: str) -> dict[str, Any]:
-    quote = next(
-        (line for line in _find_quotes(content, place) if line in " ".join(passage.text.split())), ""
-    )
+    located = PassageText(passage.text)
+    found = ((line, located.find(line)) for line in _find_quotes(content, place))
+    spans = {span: line for line, span in found if span}
+    (start, end), quote = next(iter(spans.items()), ((0, min(len(passage.text), QUOTE_LENGTH)), ""))
     return {
         "number": place,
         "chunk": str(passage.id),
@@ -73,7 +80,30 @@ def _build_citation(place: int, passage: FoundPassage, content: str) -> dict[str
         "page": passage.page,
         "score": round(passage.score, 4),
         "quote": quote or passage.text[:QUOTE_LENGTH],
+        "start": start,
+        "end": end,
+        "spans": [{"start": start, "end": end} for start, end in spans],
     }
+
+
+class PassageText:
+    """Finds quotes in a passage, regardless of line breaks and repeated spaces."""
+
+    def __init__(self, text: str) -> None:
+        found = list(re.finditer(r"\S+", text))
+        self._text = " ".join(word[0] for word in found)
+        self._starts = [word.start() for word in found]
+        lengths = (len(word[0]) + 1 for word in found)
+        self._offsets = list(accumulate(lengths, initial=0))[:-1]
+
+    def find(self, quote: str) -> tuple[int, int] | None:
+        """Return the start and end of `quote`, whose words are separated by single spaces."""
+        at = self._text.find(quote) if quote else -1
+        return None if at < 0 else (self._locate(at), self._locate(at + len(quote) - 1) + 1)
+
+    def _locate(self, offset: int) -> int:
+        word = bisect_right(self._offsets, offset) - 1
+        return self._starts[word] + offset - self._offsets[word]
 
 
 def _find_quotes(content: str, place: int) -> list[str]:
