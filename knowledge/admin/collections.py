@@ -2,11 +2,14 @@
 
 from django.contrib import admin
 from django.urls import path
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.views.decorators.csrf import csrf_exempt
 
 from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.paginator import BoundedPaginator
 from knowledge.models import Chunk, ChunkVectorDraft, Collection, Document
+from knowledge.services.chunks import list_warnings
 from knowledge.services.collections import archive_collection, delete_collection, restore_collection
 from knowledge.services.documents import delete_document, reindex_document
 from knowledge.services.library import keep_file_keys
@@ -78,13 +81,14 @@ class DocumentAdmin(BaseModelAdmin):
     list_filter = ("status", "file_type")
     search_fields = ("title", "filename", "source")
     fieldsets = (
-        fieldset(None, "title", ("collection", "status", "progress"), "error_message"),
+        fieldset(None, "title", ("collection", "status", "progress"), "error_message", "warnings"),
         fieldset("File", "source", ("filename", "file_type", "file_size"), "checksum"),
         fieldset("Origin", ("origin", "uploaded_by", "uploaded_at"), "chunk_count"),
         fieldset("Data", "metadata", collapse=True),
     )
     readonly_fields = (
-        "collection", "status", "error_message", "source", "filename", "file_type", "file_size", "checksum",
+        "collection", "status", "error_message", "warnings", "source", "filename", "file_type", "file_size",
+        "checksum",
     )  # fmt: skip
 
     actions = ("read_again",)
@@ -116,6 +120,12 @@ class DocumentAdmin(BaseModelAdmin):
 
     def delete_model(self, request, obj):
         delete_document(obj)
+
+    @admin.display(description="Warnings", empty_value="None")
+    def warnings(self, obj):
+        """Return the parser's warnings, one per line."""
+        lines = [(warning["message"],) for warning in list_warnings(obj.metadata)]
+        return format_html_join(mark_safe("<br>"), "{}", lines)
 
     @admin.action(description="Reindex selected documents", permissions=["change"])
     def read_again(self, request, queryset):

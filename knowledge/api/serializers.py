@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from config.api.serializers import BaseSerializer, ReadOnlySerializer
+from config.api.sql_serialization import ColumnSQL, quote_identifier
 from knowledge.models import Chunk, Collection, Document, RagQuery
+from knowledge.services.chunks import WARNINGS, list_warnings
 from knowledge.services.collections import check_model
 from knowledge.services.library import keep_file_keys
 
@@ -53,8 +56,34 @@ class CollectionSerializer(BaseSerializer):
             raise serializers.ValidationError({"embedding_model": [refusal]}) from None
 
 
+class WarningSerializer(serializers.Serializer):
+    """Content of a file that the parser did not read."""
+
+    code = serializers.CharField(help_text="Kind of content, such as `needs_ocr`.")
+    count = serializers.IntegerField(help_text="Number of occurrences.")
+    message = serializers.CharField(help_text="Description.")
+
+
+@extend_schema_field(WarningSerializer(many=True))
+class WarningsField(serializers.ReadOnlyField):
+    """The parser's warnings in the metadata of a document."""
+
+    def to_representation(self, value: dict[str, Any]) -> list[dict[str, Any]]:
+        return list_warnings(value)
+
+    def as_sql(self, model: Any, table: str) -> ColumnSQL:
+        """Return the valid warnings in the metadata, or an empty array."""
+        column = f"{table}.{quote_identifier('metadata')}"
+        # Strict path: lax mode would also take a single object for an array.
+        path = f'strict $.{WARNINGS}[*] ? (@.message.type() == "string")'
+        found = f"jsonb_path_query_array({column}, '{path}', '{{}}', true)"
+        return ColumnSQL(found, f"{column} ? '{WARNINGS}'")
+
+
 class DocumentSerializer(BaseSerializer):
-    """A document of a collection, with its indexing status and error."""
+    """A document of a collection, with its indexing status, error and warnings."""
+
+    warnings = WarningsField(source="metadata", help_text="Content of the file that was not read.")
 
     class Meta:
         model = Document
@@ -72,6 +101,7 @@ class DocumentSerializer(BaseSerializer):
             "progress",
             "chunk_count",
             "error_message",
+            "warnings",
             "metadata",
             "uploaded_by",
             "uploaded_at",

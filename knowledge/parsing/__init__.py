@@ -27,6 +27,7 @@ from knowledge.parsing.formats import (
     get_reader,
     get_suffix,
 )
+from knowledge.parsing.parse_warnings import build_warnings
 
 __all__ = (
     "MAX_BYTES",
@@ -146,7 +147,8 @@ def _build_document(draft: ReaderResult, path: PurePath, media_type: str) -> Par
     if not sections:
         raise ParseError(f"{path.name}: the file contains no text")
     title = " ".join(clean_text(draft.title).split())[:200] or _get_title(path)
-    return ParsedDocument("".join(parts), title, media_type, sections, clean_data(draft.metadata))
+    metadata, warnings = clean_data(draft.metadata), build_warnings(draft.warnings)
+    return ParsedDocument("".join(parts), title, media_type, sections, metadata, warnings)
 
 
 def _get_title(path: PurePath) -> str:

@@ -1,6 +1,7 @@
 """Types and helpers shared by the format readers."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,13 +29,17 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """A parsed file: text, title, media type and sections in reading order."""
+    """A parsed file: text, title, media type and sections in reading order.
+
+    `warnings` lists what was not read: `{"code": "needs_ocr", "count": 2, "message": "2 pages ..."}`.
+    """
 
     text: str
     title: str
     media_type: str
     sections: list[Section]
     metadata: dict[str, Any] = field(default_factory=dict)
+    warnings: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,15 @@ class TextBlock:
 
 @dataclass(slots=True)
 class ReaderResult:
-    """Result of a format reader; the title is empty if the format has none."""
+    """Result of a format reader; the title is empty if the format has none.
+
+    `warnings` counts by code (see `parse_warnings`) what was not read. It is complete after the last of `pieces`.
+    """
 
     pieces: Iterable[TextBlock]
     title: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    warnings: Counter[str] = field(default_factory=Counter)
 
 
 def clean_text(text: str) -> str:

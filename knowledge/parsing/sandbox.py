@@ -38,6 +38,7 @@ class ChunkedDocument:
     title: str
     media_type: str
     metadata: dict[str, Any]
+    warnings: list[dict[str, Any]]
     pieces: list[ChunkText]
     insights: list[ChunkInsight]
 
@@ -82,7 +83,14 @@ class ParserPool:
             Section(title, text[start:end], page, start, end)
             for title, page, start, end in response["sections"]
         ]
-        return ParsedDocument(text, response["title"], response["media_type"], sections, response["metadata"])
+        return ParsedDocument(
+            text,
+            response["title"],
+            response["media_type"],
+            sections,
+            response["metadata"],
+            response["warnings"],
+        )
 
     def cut(
         self,
@@ -107,7 +115,12 @@ class ParserPool:
         pieces = [ChunkText(number, *row[:7]) for number, row in enumerate(rows)]
         insights = [ChunkInsight(*row[7:]) for row in rows]
         return ChunkedDocument(
-            response["title"], response["media_type"], response["metadata"], pieces, insights
+            response["title"],
+            response["media_type"],
+            response["metadata"],
+            response["warnings"],
+            pieces,
+            insights,
         )
 
     def _run_parser(

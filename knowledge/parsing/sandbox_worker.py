@@ -85,7 +85,8 @@ def _serialize_chunks(
 
 
 def _serialize_metadata(parsed: Any) -> dict[str, object]:
-    return {"title": parsed.title, "media_type": parsed.media_type, "metadata": parsed.metadata}
+    names = ("title", "media_type", "metadata", "warnings")
+    return {name: getattr(parsed, name) for name in names}
 
 
 def preload_libraries(asked: dict[str, Any]) -> None:

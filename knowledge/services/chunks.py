@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -26,8 +27,12 @@ LOCK_SQL = "SELECT embedding_model, dimensions FROM knowledge_collection WHERE t
 GIVEN_TITLE = "given_title"
 # Keys of a document's metadata: the id of the file that it is a copy of, the file's purpose and its attributes.
 FILE_ID, PURPOSE, ATTRIBUTES = FILE_KEYS = ("file_id", "purpose", "attributes")
+# Metadata key of the parser's warnings about content that was not read.
+WARNINGS = "warnings"
+# Clients cannot change them.
+PROTECTED_KEYS = (*FILE_KEYS, WARNINGS)
 # The content of a file cannot set them.
-RESERVED_KEYS = (GIVEN_TITLE, *FILE_KEYS)
+RESERVED_KEYS = (GIVEN_TITLE, *PROTECTED_KEYS)
 
 
 class SupersededError(Exception):
@@ -49,6 +54,14 @@ def join_context(title: str, headings: str) -> str:
     if not headings or headings == title or headings.startswith(f"{title} > "):
         return (headings or title)[:500]
     return f"{title} > {headings}"[:500]
+
+
+def list_warnings(metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the warnings in a document's metadata; imported metadata may hold anything."""
+    warnings = metadata.get(WARNINGS)
+    if not isinstance(warnings, list):
+        return []
+    return [each for each in warnings if isinstance(each, dict) and isinstance(each.get("message"), str)]
 
 
 @transaction.atomic
@@ -113,6 +126,9 @@ def _update_document(document: Document, reading: IndexingResult) -> None:
     metadata = {name: value for name, value in reading.read.metadata.items() if name not in RESERVED_KEYS}
     document.metadata = {**document.metadata, **metadata}
     document.language = get_main_language([piece.language for piece in reading.read.pieces])
+    document.metadata.pop(WARNINGS, None)
+    if reading.read.warnings:
+        document.metadata[WARNINGS] = reading.read.warnings
     document.status, document.error_message, document.progress = DocumentStatus.INDEXED, "", 100
     # Save last: the trigger updates the collection's counts and locks its row until the transaction ends.
     document.chunk_count = len(reading.read.pieces)

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from config.tenancy.scope import require_tenant_id
 from knowledge.models import Collection, Document
-from knowledge.services.chunks import ATTRIBUTES, FILE_ID, FILE_KEYS, PURPOSE
+from knowledge.services.chunks import ATTRIBUTES, FILE_ID, PROTECTED_KEYS, PURPOSE
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.documents import delete_document, upload_document
 from knowledge.services.files import StoredFile, iter_bytes, store_file
@@ -47,9 +47,9 @@ def find_collection_file(collection: Collection, file_id: UUID) -> Document | No
 
 
 def keep_file_keys(metadata: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
-    """Return `metadata` with the file's keys of `current`, which clients cannot change."""
-    given = {name: value for name, value in metadata.items() if name not in FILE_KEYS}
-    return given | {name: current[name] for name in FILE_KEYS if name in current}
+    """Return `metadata` with the protected keys of `current`, which clients cannot change."""
+    given = {name: value for name, value in metadata.items() if name not in PROTECTED_KEYS}
+    return given | {name: current[name] for name in PROTECTED_KEYS if name in current}
 
 
 def get_file_id(document: Document) -> UUID:
