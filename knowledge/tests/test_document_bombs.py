@@ -73,7 +73,6 @@ REFUSED = {
     "quadratic.pptx": lambda: repacked(make_pptx(), **{SLIDE: quadratic}),
     "quadratic.xlsx": lambda: repacked(make_xlsx(), **{SHEET: quadratic}),
     "ratio.docx": lambda: repacked(make_docx(), **{DOCX: spaces}),
-    "wide.docx": lambda: repacked(make_docx(), **{DOCX: wide_cell}),
     "last.xlsx": lambda: repacked(make_xlsx(), **{SHEET: last_cell}),
     "book.epub": make_docx,
     "attributes.html": lambda: b'<a b="' * DEPTH,
@@ -84,6 +83,7 @@ READ = {
     "dropped.html": lambda: b"<nav>" * DEPTH + b"</svg>" * DEPTH + b"</nav>" + KNOWN.encode(),
     "entities.xhtml": lambda: LAUGHS + b"]><p>&l9;" + KNOWN.encode() + b"</p>",
     "outside.xhtml": lambda: OUTSIDE + b"]><p>&l9;" + KNOWN.encode() + b"</p>",
+    "wide.docx": lambda: repacked(make_docx(), **{DOCX: wide_cell}),
     "nested.xlsx": lambda: repacked(make_xlsx(), **{SHEET: nest(b"</worksheet>", b"extLst")}),
     "members.docx": members,
 }

@@ -1,11 +1,9 @@
-"""Readers for PDF and DOCX, which import their libraries on demand."""
+"""Reader for PDF, which imports its library on demand."""
 
-from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from knowledge.parsing.document import ParseError, ReaderResult, TextBlock
-from knowledge.parsing.office_package import check_package
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -76,64 +74,3 @@ def _collect(reader: "PdfReader", entries: Any, depth: int, begins: dict[int, li
             _collect(reader, entry, depth + 1, begins)
         elif (page := reader.get_destination_page_number(entry)) is not None and entry.title:
             begins.setdefault(page + 1, []).append((depth, str(entry.title)[:200]))
-
-
-def read_docx(data: bytes, name: str) -> ReaderResult:
-    """Return paragraphs and tables in reading order, split at headings.
-
-    Raises:
-        ParseError: If the file is damaged or a zip bomb.
-    """
-    check_package(data, name, "DOCX", "word/document.xml")
-    from docx import Document
-
-    try:
-        document = Document(BytesIO(data))
-        pieces = list(_by_style(document))
-        properties = document.core_properties
-        metadata = {"author": properties.author} if properties.author else {}
-        return ReaderResult(
-            pieces, properties.title or next((p.path[0] for p in pieces if p.path), ""), metadata
-        )
-    except MemoryError:
-        raise
-    except (
-        Exception
-    ) as error:  # python-docx and lxml raise KeyError, ValueError, XMLSyntaxError, ... on damaged files
-        raise ParseError(f"{name}: damaged DOCX ({type(error).__name__})") from error
-
-
-def _by_style(document: Any) -> Iterator[TextBlock]:
-    stack: list[tuple[int, str]] = []
-    lines: list[str] = []
-    for block in document.iter_inner_content():
-        level = _heading_level(block)
-        if level is not None and block.text.strip():
-            yield TextBlock("\n\n".join(lines), tuple(name for _, name in stack))
-            stack = [entry for entry in stack if entry[0] < level] + [(level, block.text.strip())]
-            lines = []
-        lines.append(_text_of(block))
-    yield TextBlock("\n\n".join(lines), tuple(name for _, name in stack))
-
-
-def _heading_level(block: Any) -> int | None:
-    style = (getattr(getattr(block, "style", None), "name", None) or "") if hasattr(block, "runs") else ""
-    if style == "Title":
-        return 0
-    kind, _, level = style.partition(" ")
-    return int(level) if kind == "Heading" and level.isdigit() else None
-
-
-def _text_of(block: Any) -> str:
-    """Return a paragraph's text, or a table as one `a | b` line per row."""
-    if not hasattr(block, "rows"):
-        return f"- {block.text}" if "List" in (getattr(block.style, "name", "") or "") else block.text
-    lines = []
-    for row in block.rows:
-        cells = {id(cell._tc): cell for cell in row.cells}
-        texts = (
-            " ".join(_text_of(inner) for inner in cell.iter_inner_content()).strip()
-            for cell in cells.values()
-        )
-        lines.append(" | ".join(" ".join(text.split()) for text in texts))
-    return "\n".join(lines)
