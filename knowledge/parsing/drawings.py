@@ -11,12 +11,12 @@ DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 
 def format_chart(root: Any) -> str:
     """Return titles, then one row per category: `category | value | value`. Empty if the chart stores no data."""
-    titles = [text for title in root.iter(f"{CHART}title") if (text := _join_text(title))]
+    title = read_chart_title(root)
     series = [_read_series(each) for each in root.iter(f"{CHART}ser")]
     series = [each for each in series if each[2]]
-    lines = [f"Chart: {' | '.join(titles)}"] if titles else ["Chart"]
     if not series:
-        return lines[0] if titles else ""
+        return title
+    lines = [title or "Chart"]
     categories = max((each[1] for each in series), key=len)
     lines.append(" | ".join(["Category", *(name or "Value" for name, _, _ in series)]))
     rows = sorted({index for _, _, values in series for index in values} | set(categories))
@@ -24,6 +24,12 @@ def format_chart(root: Any) -> str:
         values = (values.get(index, "") for _, _, values in series)
         lines.append(" | ".join([categories.get(index, str(index + 1)), *values]))
     return "\n".join(lines)
+
+
+def read_chart_title(root: Any) -> str:
+    """Return the titles of a chart and its axes in one line, or an empty string."""
+    titles = [text for title in root.iter(f"{CHART}title") if (text := _join_text(title))]
+    return f"Chart: {' | '.join(titles)}" if titles else ""
 
 
 def _read_series(element: Any) -> tuple[str, dict[int, str], dict[int, str]]:

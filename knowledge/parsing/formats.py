@@ -10,10 +10,11 @@ from knowledge.parsing.document import ParseError, ReaderResult
 from knowledge.parsing.mail import read_eml
 from knowledge.parsing.markup import read_markdown, read_plain, read_python, read_rst
 from knowledge.parsing.pdf import read_pdf
-from knowledge.parsing.sheets import read_csv, read_tsv, read_xlsx
+from knowledge.parsing.sheets import read_csv, read_tsv
 from knowledge.parsing.slides import read_pptx
 from knowledge.parsing.web import read_html
 from knowledge.parsing.word import read_docx
+from knowledge.parsing.workbook import read_xlsx
 
 Reader = Callable[[bytes, str], ReaderResult]
 _OFFICE = "application/vnd.openxmlformats-officedocument"

@@ -13,6 +13,8 @@ from urllib.parse import unquote
 from knowledge.parsing.document import ParseError
 
 MAX_UNPACKED_BYTES = 200 * 1024 * 1024
+# Sizes in bytes of the blocks in which a part is searched.
+BLOCK, OVERLAP = 1024 * 1024, 1024
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 KINDS = {"word/document.xml": "DOCX", "xl/workbook.xml": "XLSX", "ppt/presentation.xml": "PPTX"}
@@ -63,29 +65,6 @@ def _get_transitional_name(match: re.Match[bytes]) -> bytes:
     return _OFFICE + match[1] + b"/2006" + _RENAMED.get(match[2], match[2])
 
 
-def convert_strict_package(data: bytes) -> bytes:
-    """Return a Strict OOXML package as a Transitional one, part by part; others unchanged."""
-    with zipfile.ZipFile(BytesIO(data)) as archive:
-        if STRICT not in _read_start(archive):
-            return data
-        target = BytesIO()
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as converted:
-            for entry in archive.infolist():
-                part = archive.read(entry)
-                is_xml = entry.filename.endswith((".xml", ".rels"))
-                converted.writestr(entry.filename, replace_strict_namespaces(part) if is_xml else part)
-    return target.getvalue()
-
-
-def _read_start(archive: zipfile.ZipFile) -> bytes:
-    """Return the beginning of the relationships of the package, which name the main part."""
-    try:
-        with archive.open("_rels/.rels") as part:
-            return part.read(65536)
-    except KeyError:
-        return b""
-
-
 def create_xml_parser() -> Any:
     """Return an XML parser that loads nothing and expands no entities."""
     from lxml import etree
@@ -122,13 +101,19 @@ class OfficePackage:
     def __init__(self, data: bytes, main_part: str) -> None:
         self._archive = zipfile.ZipFile(BytesIO(data))
         self._names = {name.lower(): name for name in self._archive.namelist()}
+        self._is_strict = STRICT in (self.read_raw("_rels/.rels") or b"")
         kinds = self.list_relationships("").values()
         self.main_part = next((each.target for each in kinds if each.kind == "officeDocument"), main_part)
 
     def read(self, part: str) -> bytes | None:
+        """Return the content of a part with transitional namespaces, or None if it is missing."""
+        xml = self.read_raw(part)
+        return None if xml is None else replace_strict_namespaces(xml)
+
+    def read_raw(self, part: str) -> bytes | None:
         """Return the content of a part, or None if it is missing."""
         name = self._names.get(part.lower())
-        return None if name is None else replace_strict_namespaces(self._archive.read(name))
+        return None if name is None else self._archive.read(name)
 
     def parse(self, part: str) -> Any:
         """Return the root element of a part, or None if it is missing."""
@@ -136,6 +121,35 @@ class OfficePackage:
 
         xml = self.read(part)
         return None if xml is None else etree.fromstring(xml, create_xml_parser())
+
+    def iterate(self, part: str, tag: str) -> Iterator[Any]:
+        """Yield the end events of the elements `tag` of a part; the caller clears the elements."""
+        from lxml import etree
+
+        name = self._names.get(part.lower())
+        if name is None:
+            return
+        with self._archive.open(name) as stream:
+            source = BytesIO(self.read(part) or b"") if self._is_strict else stream
+            yield from etree.iterparse(
+                source, tag=tag, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+                remove_comments=True, remove_pis=True,
+            )  # fmt: skip
+
+    def search(self, part: str, pattern: bytes) -> Iterator[bytes]:
+        """Yield the first group of the matches of `pattern` in a part; a match has at most `OVERLAP` bytes."""
+        name = self._names.get(part.lower())
+        if name is None:
+            return
+        with self._archive.open(name) as stream:
+            block = b""
+            while piece := stream.read(BLOCK):
+                block += piece
+                end = 0
+                for match in re.finditer(pattern, block):
+                    yield match[1]
+                    end = match.end()
+                block = block[max(end, len(block) - OVERLAP) :]
 
     def read_properties(self) -> tuple[str, dict[str, str]]:
         """Return title and author of the document."""

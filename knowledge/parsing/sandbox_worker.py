@@ -20,7 +20,7 @@ from typing import Any
 
 MAX_MESSAGE = 64 * 1024
 NO_MORE = 0
-LIBRARIES = {".pdf": "pypdf", ".docx": "lxml.etree", ".pptx": "lxml.etree", ".xlsx": "openpyxl"}
+LIBRARIES = {".pdf": "pypdf", ".docx": "lxml.etree", ".pptx": "lxml.etree", ".xlsx": "lxml.etree"}
 
 
 def set_limits(megabytes: int, seconds: int, patience: int) -> None:

@@ -1,15 +1,12 @@
-"""Readers for CSV, TSV and XLSX: one line per row, with the columns as heading."""
+"""Readers for CSV and TSV: one line per row, with the columns as heading."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from io import BytesIO
-from itertools import chain, islice
 from typing import Any
 
 from config.spreadsheet_cells import restore_cell
 from knowledge.parsing.document import ParseError, ReaderResult, TextBlock, decode
-from knowledge.parsing.office_package import check_package
 
 MAX_ROWS = 200_000
 MAX_CELL = 10_000
@@ -39,41 +36,45 @@ def _csv_rows(text: str, dialect: Any, name: str) -> Iterator[list[str]]:
         raise ParseError(f"{name}: not a readable table ({error})") from error
 
 
-def read_xlsx(data: bytes, name: str) -> ReaderResult:
-    """Read every visible sheet, with the cached values of formulas."""
-    check_package(data, name, "XLSX", "xl/workbook.xml")
-    from openpyxl import load_workbook
+class TableBuilder:
+    """Lines `a | b | c` of a table, whose first row is the heading of its block."""
 
-    try:
-        book = load_workbook(BytesIO(data), read_only=True, data_only=True)
-        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-        pieces = [piece for sheet in sheets for piece in _table(_cells(sheet), sheet.title, name)]
-        return ReaderResult(
-            pieces, book.properties.title or "", {"sheets": [sheet.title for sheet in sheets]}
-        )
-    except (ParseError, MemoryError):
-        raise
-    except Exception as error:  # openpyxl lets many kinds through on damaged files
-        raise ParseError(f"{name}: damaged XLSX ({type(error).__name__})") from error
+    def __init__(self, path: tuple[str, ...], name: str) -> None:
+        self._path, self._name = path, name
+        self._lines: list[str] = []
+        self._left = 0
 
+    def add_row(self, cells: dict[int, str]) -> None:
+        """Add the filled cells of a row by column; columns before the first one of the table are left out.
 
-def _cells(sheet: Any) -> Iterator[list[str]]:
-    for row in sheet.iter_rows(values_only=True):
-        yield ["" if value is None else restore_cell(str(value)) for value in row]
+        Raises:
+            ParseError: If the table has too many rows.
+        """
+        filled = [column for column, text in cells.items() if text.strip()]
+        if not filled:
+            return
+        if not self._lines:
+            self._left = min(filled)
+        # A larger table belongs in a database, not in a document.
+        if len(self._lines) >= MAX_ROWS:
+            raise ParseError(f"{self._name}: more than {MAX_ROWS:,} rows")
+        columns = range(min(self._left, *filled), max(filled) + 1)
+        self._lines.append(_line([cells.get(column, "") for column in columns]))
+
+    def build(self) -> list[TextBlock]:
+        """Return the block, or an empty list if the table has no text."""
+        if not self._lines:
+            return []
+        path = tuple(part for part in (*self._path, self._lines[0][:MAX_HEADING]) if part)
+        return [TextBlock("\n".join(self._lines), path)]
 
 
 def _table(rows: Iterable[list[str]], title: str, name: str) -> list[TextBlock]:
     """Return the rows as one block under a heading with the column names."""
-    filled = (row for row in rows if any(cell.strip() for cell in row))
-    header = next(iter(filled), None)
-    if header is None:
-        return []
-    # A larger table belongs in a database, not in a document.
-    lines = [_line(row) for row in islice(chain([header], filled), MAX_ROWS + 1)]
-    if len(lines) > MAX_ROWS:
-        raise ParseError(f"{name}: more than {MAX_ROWS:,} rows")
-    path = tuple(part for part in (title, _line(header)[:MAX_HEADING]) if part)
-    return [TextBlock("\n".join(lines), path)]
+    table = TableBuilder((title,), name)
+    for row in rows:
+        table.add_row(dict(enumerate(row)))
+    return table.build()
 
 
 def _line(row: list[str]) -> str:
