@@ -11,8 +11,11 @@ MESSAGES = {
     ),
     "images_without_text": ("1 image was not read.", "{count:,} images were not read."),
     "fonts_without_unicode": (
-        "1 page was not read, because its fonts do not map to Unicode characters. It needs OCR.",
-        "{count:,} pages were not read, because their fonts do not map to Unicode characters. They need OCR.",
+        "1 page was not read or only in part, because its fonts do not map to Unicode characters. It needs OCR.",
+        (
+            "{count:,} pages were not read or only in part, because their fonts do not map to Unicode characters. "
+            "They need OCR."
+        ),
     ),
     "pages_not_read": (
         "1 page is damaged and was not read.",

@@ -1,23 +1,37 @@
-"""Reader for PDF, which imports its library on demand."""
+"""Reader for PDF: pages with headings, tables and columns; pages without text are counted."""
 
+import re
+import resource
+import time
+from collections import Counter
+from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from knowledge.parsing.document import ParseError, ReaderResult, TextBlock
+from knowledge.parsing.pdf_scan import PageScan, PageScanner
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
 MAX_PAGES = 10_000
 MAX_BOOKMARKS, MAX_DEPTH = 20, 6
+# Processor time for tables and columns: a share of what is left, in seconds at most.
+LAYOUT_SHARE, MAX_LAYOUT_SECONDS = 0.4, 30.0
+# Headings by font size: size relative to the body text, length, number of levels.
+HEADING_RATIO, MAX_HEADING, MAX_LEVELS = 1.15, 120, 4
+# Share of characters without meaning from which a page counts as unreadable.
+UNREADABLE = 0.3
 # Replace ligatures and remove soft hyphens; otherwise a search for "flashes" would not match.
 GLYPHS = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": ""}
 )
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_MEANINGLESS = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")
 
 
 def read_pdf(data: bytes, name: str) -> ReaderResult:
-    """Return one block per page.
+    """Return the text of each page under its headings.
 
     Raises:
         ParseError: If the file is damaged, encrypted, too long or has no text.
@@ -28,7 +42,9 @@ def read_pdf(data: bytes, name: str) -> ReaderResult:
         reader = PdfReader(BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
             raise ParseError(f"{name}: the PDF is locked with a password")
-        return _read_pages(reader, name)
+        if len(reader.pages) > MAX_PAGES:
+            raise ParseError(f"{name}: more than {MAX_PAGES} pages")
+        return _PdfDocument(reader, data, name).read()
     except (ParseError, MemoryError):
         raise
     except (
@@ -37,19 +53,161 @@ def read_pdf(data: bytes, name: str) -> ReaderResult:
         raise ParseError(f"{name}: damaged PDF ({type(error).__name__})") from error
 
 
-def _read_pages(reader: "PdfReader", name: str) -> ReaderResult:
-    if len(reader.pages) > MAX_PAGES:
-        raise ParseError(f"{name}: more than {MAX_PAGES} pages")
-    headings = _outline(reader)
-    pieces = [
-        TextBlock(page.extract_text().translate(GLYPHS), headings.get(number, ()), number)
-        for number, page in enumerate(reader.pages, 1)
-    ]
-    if not any(piece.text.strip() for piece in pieces):
-        raise ParseError(f"{name}: the PDF holds no text (scanned pages?)")
-    info = reader.metadata
-    metadata = {"pages": len(pieces)} | ({"author": str(info.author)} if info and info.author else {})
-    return ReaderResult(pieces, str(info.title or "") if info else "", metadata)
+class _PdfDocument:
+    """Reading state of one document."""
+
+    def __init__(self, reader: "PdfReader", data: bytes, name: str) -> None:
+        self.warnings: Counter[str] = Counter()
+        self._reader, self._data, self._name = reader, data, name
+        self._images: set[str] = set()
+        self._plumber: Any = None
+        self._layout_seconds = get_layout_seconds()
+        self._error = ""
+
+    def read(self) -> ReaderResult:
+        """Return the pages.
+
+        Raises:
+            ParseError: If no page has text.
+        """
+        pages = [self._read_page(number, page) for number, page in enumerate(self._reader.pages)]
+        self._check_text([text for text, _ in pages])
+        self.warnings["images_without_text"] = len(self._images)
+        headings = _outline(self._reader)
+        if any(headings.values()):
+            pieces = [
+                TextBlock(text, headings.get(number, ()), number) for number, (text, _) in enumerate(pages, 1)
+            ]
+        else:
+            pieces = list(_split_at_headings(pages))
+        info = self._reader.metadata
+        metadata: dict[str, Any] = {"pages": len(pages)}
+        metadata |= {"author": str(info.author)} if info and info.author else {}
+        metadata |= {"page_labels": labels} if (labels := list_page_labels(self._reader)) else {}
+        return ReaderResult(pieces, str(info.title or "") if info else "", metadata, self.warnings)
+
+    def _read_page(self, number: int, page: Any) -> tuple[str, PageScan]:
+        scanner = PageScanner(page)
+        try:
+            text = page.extract_text(
+                visitor_operand_before=scanner.visit_operand, visitor_text=scanner.visit_text
+            )
+        except (MemoryError, ParseError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the other pages may be readable
+            self._error = type(error).__name__
+            self.warnings["pages_not_read"] += 1
+            return "", scanner.scan
+        scanner.finish_line()
+        scan, text = scanner.scan, text.translate(GLYPHS)
+        if not text.strip():
+            self.warnings["needs_ocr"] += scan.is_scanned()
+            return "", scan
+        size = len("".join(text.split()))
+        if scan.unmapped > size / 2 or len(_MEANINGLESS.findall(text)) > size * UNREADABLE:
+            self.warnings["fonts_without_unicode"] += 1
+            return "" if scan.unmapped > size / 2 else _MEANINGLESS.sub("", text), scan
+        self._images |= scan.images
+        if scan.has_table() and len(_RIGHT_TO_LEFT.findall(text)) < size * UNREADABLE:
+            text = self._read_layout(number) or text
+        return text, scan
+
+    def _read_layout(self, number: int) -> str:
+        """Return the text of a page with tables and columns, or "" if that takes too long or fails."""
+        from pdfplumber import open as open_plumber
+
+        from knowledge.parsing.pdf_layout import read_layout
+
+        began = time.process_time()
+        text = ""
+        try:
+            if self._layout_seconds > 0:
+                self._plumber = self._plumber or open_plumber(BytesIO(self._data))
+                page = self._plumber.pages[number]
+                text = read_layout(page).translate(GLYPHS)
+                page.close()
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - the plain text of the page is there
+            text = ""
+        self._layout_seconds -= time.process_time() - began
+        self.warnings["tables_not_detected"] += not text
+        return text
+
+    def _check_text(self, texts: list[str]) -> None:
+        if any(text.strip() for text in texts):
+            return
+        if self.warnings["pages_not_read"]:
+            raise ParseError(f"{self._name}: damaged PDF ({self._error})")
+        pages = f"{len(texts):,} page" + ("s" if len(texts) != 1 else "")
+        if self.warnings["fonts_without_unicode"]:
+            raise ParseError(
+                f"{self._name}: the fonts of the PDF do not map to Unicode characters, so that it needs OCR ({pages})"
+            )
+        if self.warnings["needs_ocr"]:
+            raise ParseError(f"{self._name}: the PDF has no text layer and needs OCR ({pages})")
+        raise ParseError(f"{self._name}: the PDF has no text")
+
+
+def get_layout_seconds() -> float:
+    """Return the processor time that tables may take, which leaves enough for the rest."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_CPU)
+    if limit == resource.RLIM_INFINITY:
+        return MAX_LAYOUT_SECONDS
+    return min(MAX_LAYOUT_SECONDS, LAYOUT_SHARE * (limit - time.process_time()))
+
+
+def _split_at_headings(pages: list[tuple[str, PageScan]]) -> Iterator[TextBlock]:
+    """Yield the text of each page, cut at lines in a larger font."""
+    levels = _find_levels([scan for _, scan in pages])
+    stack: list[tuple[int, str]] = []
+    for number, (text, scan) in enumerate(pages, 1):
+        headings = {_squeeze(line): levels[size] for line, size in scan.lines if size in levels}
+        lines: list[str] = []
+        for line in text.split("\n"):
+            level = headings.get(_squeeze(line)) if len(line) <= MAX_HEADING else None
+            if level is not None and sum(map(str.isalpha, line)) > 1:
+                yield TextBlock("\n".join(lines), tuple(name for _, name in stack), number)
+                stack = [entry for entry in stack if entry[0] < level] + [(level, " ".join(line.split()))]
+                lines = []
+            lines.append(line)
+        yield TextBlock("\n".join(lines), tuple(name for _, name in stack), number)
+
+
+def _find_levels(scans: list[PageScan]) -> dict[float, int]:
+    """Return the font sizes of headings with their level, from 1."""
+    sizes: Counter[float] = Counter()
+    for scan in scans:
+        for line, size in scan.lines:
+            sizes[size] += len(line)
+    if not sizes:
+        return {}
+    body = sizes.most_common(1)[0][0]
+    total = sum(sizes.values())
+    # Text in a large font that fills pages is not a heading.
+    larger = sorted((s for s in sizes if s >= body * HEADING_RATIO and sizes[s] < total / 4), reverse=True)
+    return {size: level for level, size in enumerate(larger[:MAX_LEVELS], 1)}
+
+
+def _squeeze(text: str) -> str:
+    return "".join(text.translate(GLYPHS).split())
+
+
+def list_page_labels(reader: "PdfReader") -> list[dict[str, Any]]:
+    """Return the labels where a new numbering starts: `[{"page": 1, "label": "i"}]`; none if they are the numbers."""
+    try:
+        labels = reader.page_labels if "/PageLabels" in reader.root_object else []
+    except Exception:  # noqa: BLE001 - labels are optional; ignore broken ones
+        return []
+    runs: list[dict[str, Any]] = []
+    last: tuple[str, int] = ("", 0)
+    for page, label in enumerate(labels, 1):
+        found = re.fullmatch(r"(.{0,50}?)([0-9]{1,9})", label)
+        current = (found[1], int(found[2])) if found else ("letters", 0)
+        if page == 1 or current[0] != last[0] or (found and current[1] != last[1] + 1):
+            runs.append({"page": page, "label": label})
+        last = current
+    return [] if runs == [{"page": 1, "label": "1"}] else runs
 
 
 def _outline(reader: "PdfReader") -> dict[int, tuple[str, ...]]:

@@ -20,7 +20,10 @@ from typing import Any
 
 MAX_MESSAGE = 64 * 1024
 NO_MORE = 0
-LIBRARIES = {".pdf": "pypdf", ".docx": "lxml.etree", ".pptx": "lxml.etree", ".xlsx": "lxml.etree"}
+LIBRARIES = {
+    ".pdf": ("pypdf", "pdfplumber"),
+    **dict.fromkeys((".docx", ".pptx", ".xlsx"), ("lxml.etree",)),
+}
 
 
 def set_limits(megabytes: int, seconds: int, patience: int) -> None:
@@ -92,7 +95,7 @@ def _serialize_metadata(parsed: Any) -> dict[str, object]:
 def preload_libraries(asked: dict[str, Any]) -> None:
     """Import the libraries for the file before the fork, so that forks share them."""
     suffix = PurePath(asked["name"]).suffix.lower()
-    needed = ["knowledge.parsing", *([LIBRARIES[suffix]] if suffix in LIBRARIES else [])]
+    needed = ["knowledge.parsing", *LIBRARIES.get(suffix, ())]
     if asked["cut"] is not None:
         needed += ["knowledge.chunking", "knowledge.enrichment", "knowledge.languages", "semchunk"]
     for module in needed:
