@@ -10,7 +10,7 @@ SUFFIXES = frozenset(
     (  # noqa: SIM905
         ".js .mjs .cjs .jsx .ts .tsx .java .kt .scala .groovy .c .h .cc .cpp .hpp .cs .go .rs .rb .php .swift .m "
         ".sh .bash .zsh .ps1 .sql .r .jl .lua .pl .ex .exs .erl .hs .clj .dart .proto .graphql .tf .css .scss "
-        ".yaml .yml .toml .ini .cfg .conf .xml .tex .vue .svelte"
+        ".yaml .yml .toml .ini .cfg .conf .xml .vue .svelte"
     ).split()
 )
 _WORDS = (

@@ -5,19 +5,27 @@ from pathlib import PurePath
 
 from knowledge.parsing.code import SUFFIXES as CODE
 from knowledge.parsing.code import read_code
+from knowledge.parsing.contacts import read_icalendar, read_vcard
 from knowledge.parsing.data import read_json, read_json_lines
 from knowledge.parsing.document import ParseError, ReaderResult
+from knowledge.parsing.epub import read_epub
+from knowledge.parsing.latex import read_latex
 from knowledge.parsing.mail import read_eml
 from knowledge.parsing.markup import read_markdown, read_plain, read_python, read_rst
+from knowledge.parsing.notebook import read_notebook
+from knowledge.parsing.opendocument import read_odp, read_ods, read_odt
 from knowledge.parsing.pdf import read_pdf
+from knowledge.parsing.rtf import read_rtf
 from knowledge.parsing.sheets import read_csv, read_tsv
 from knowledge.parsing.slides import read_pptx
+from knowledge.parsing.subtitles import read_subtitles
 from knowledge.parsing.web import read_html
 from knowledge.parsing.word import read_docx
 from knowledge.parsing.workbook import read_xlsx
 
 Reader = Callable[[bytes, str], ReaderResult]
 _OFFICE = "application/vnd.openxmlformats-officedocument"
+_OPEN = "application/vnd.oasis.opendocument"
 FORMATS: dict[str, tuple[str, Reader]] = {
     "": ("text/plain", read_plain),
     ".txt": ("text/plain", read_plain),
@@ -40,9 +48,20 @@ FORMATS: dict[str, tuple[str, Reader]] = {
     ".docx": (f"{_OFFICE}.wordprocessingml.document", read_docx),
     ".pptx": (f"{_OFFICE}.presentationml.presentation", read_pptx),
     ".xlsx": (f"{_OFFICE}.spreadsheetml.sheet", read_xlsx),
+    ".odt": (f"{_OPEN}.text", read_odt),
+    ".ods": (f"{_OPEN}.spreadsheet", read_ods),
+    ".odp": (f"{_OPEN}.presentation", read_odp),
+    ".epub": ("application/epub+zip", read_epub),
+    ".rtf": ("application/rtf", read_rtf),
+    ".tex": ("application/x-tex", read_latex),
+    ".ipynb": ("application/x-ipynb+json", read_notebook),
+    ".srt": ("application/x-subrip", read_subtitles),
+    ".vtt": ("text/vtt", read_subtitles),
+    ".vcf": ("text/vcard", read_vcard),
+    ".ics": ("text/calendar", read_icalendar),
     **dict.fromkeys(CODE, ("text/x-code", read_code)),
 }
-BINARY = frozenset((".pdf", ".docx", ".pptx", ".xlsx"))
+BINARY = frozenset((".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".ods", ".odp", ".epub"))
 SUPPORTED = frozenset(suffix for suffix in FORMATS if suffix)
 PLAIN_NAMES = frozenset(
     (  # noqa: SIM905

@@ -21,9 +21,14 @@ def read_plain(data: bytes, name: str) -> ReaderResult:
 def read_markdown(data: bytes, name: str) -> ReaderResult:
     lines = decode(data, name).split("\n")
     lines, metadata = _front_matter(lines)
-    pieces = list(_by_headings(lines, _markdown_headings(lines)))
+    pieces = list(split_markdown(lines))
     title = metadata.get("title") or next((piece.path[0] for piece in pieces if piece.path), "")
     return ReaderResult(pieces, title, metadata)
+
+
+def split_markdown(lines: list[str]) -> Iterator[TextBlock]:
+    """Yield the text under each heading of Markdown."""
+    return _by_headings(lines, _markdown_headings(lines))
 
 
 def _front_matter(lines: list[str]) -> tuple[list[str], dict[str, Any]]:

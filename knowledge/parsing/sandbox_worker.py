@@ -22,7 +22,7 @@ MAX_MESSAGE = 64 * 1024
 NO_MORE = 0
 LIBRARIES = {
     ".pdf": ("pypdf", "pdfplumber"),
-    **dict.fromkeys((".docx", ".pptx", ".xlsx"), ("lxml.etree",)),
+    **dict.fromkeys((".docx", ".pptx", ".xlsx", ".odt", ".ods", ".odp", ".epub"), ("lxml.etree",)),
 }
 
 

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 from knowledge.parsing.document import ReaderResult, TextBlock, decode
+from knowledge.parsing.html_tables import MAX_DEPTH, HtmlCell, HtmlTable, parse_span
 
 _DROPPED = frozenset(
     "script style nav noscript template svg iframe form button select".split()  # noqa: SIM905
@@ -58,6 +59,7 @@ class _PageParser(HTMLParser):
         self._in_title = False
         self._heading: list[str] | None = None
         self._pre = 0
+        self._tables: list[HtmlTable] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in self.dropped:
@@ -65,13 +67,16 @@ class _PageParser(HTMLParser):
             self._dropped_depth += 1
         elif tag == "title":
             self._in_title = not self.title
+        elif tag == "img":
+            description = " ".join((dict(attrs).get("alt") or "").split())
+            self._parts.append(f" [Image: {description}] " if description and not self._dropped_depth else "")
         elif tag in _HEADINGS:
             self.finish_piece()
             self._heading = []
         elif tag == "br":
             self._parts.append("\n")
-        elif tag in ("td", "th"):
-            self._parts.append(" | " if self._parts and not self._parts[-1].endswith("\n") else "")
+        elif self._start_table_part(tag, dict(attrs)):
+            return
         elif tag in _BLOCKS:
             self._pre += tag == "pre"
             self._parts.append("\n- " if tag == "li" else "\n" if tag in ("tr", "dd", "dt") else "\n\n")
@@ -85,6 +90,10 @@ class _PageParser(HTMLParser):
             self._in_title = False
         elif tag in _HEADINGS and self._heading is not None:
             self._finish_heading(_HEADINGS[tag])
+        elif tag == "table" and self._tables:
+            self._finish_table()
+        elif tag in ("td", "th", "tr") and self._tables:
+            self._finish_cell()
         elif tag in _BLOCKS:
             self._pre = max(0, self._pre - (tag == "pre"))
             self._parts.append("" if tag in ("li", "tr", "dd", "dt") else "\n\n")
@@ -97,11 +106,57 @@ class _PageParser(HTMLParser):
         elif not self._dropped_depth:
             self._parts.append(data if self._pre else re.sub(r"\s+", " ", data))
 
+    def _start_table_part(self, tag: str, attributes: dict[str, str | None]) -> bool:
+        """Begin a table or a part of one; return whether `tag` is such a part."""
+        if tag in ("td", "th"):
+            self._start_cell(tag, attributes)
+        elif tag == "table" and len(self._tables) < MAX_DEPTH:
+            self._tables.append(HtmlTable(self._parts))
+            self._parts = []
+        elif tag in ("tr", "tbody", "thead", "tfoot", "caption") and self._tables:
+            self._finish_cell()
+            if tag == "tr":
+                self._tables[-1].rows.append([])
+        else:
+            return False
+        return True
+
+    def _start_cell(self, tag: str, attributes: dict[str, str | None]) -> None:
+        if not self._tables:
+            self._parts.append(" | " if self._parts and not self._parts[-1].endswith("\n") else "")
+            return
+        self._finish_cell()
+        table = self._tables[-1]
+        spans = parse_span(attributes.get("colspan")), parse_span(attributes.get("rowspan"))
+        table.cell = HtmlCell("", *spans, is_heading=tag == "th")
+        if not table.rows:
+            table.rows.append([])
+        self._parts = []
+
+    def _finish_cell(self) -> None:
+        """End the cell of the innermost table; text outside cells becomes a row."""
+        table, text = self._tables[-1], _clean_text("".join(self._parts))
+        cell, table.cell, self._parts = table.cell, None, []
+        if cell is not None:
+            cell.text, cell.has_blocks = text, cell.has_blocks or "\n\n" in text
+            table.rows[-1].append(cell)
+        elif text:
+            table.rows.append([HtmlCell(text, is_heading=not table.rows)])
+
+    def _finish_table(self) -> None:
+        self._finish_cell()
+        table = self._tables.pop()
+        self._parts = [*table.outer, "\n\n", table.format(), "\n\n"]
+        if self._tables and self._tables[-1].cell is not None:
+            self._tables[-1].cell.has_blocks = True
+
     def finish_piece(self) -> None:
         """Close the text collected so far as a piece under the headings now open."""
-        text = re.sub(r"(?<![ \t])[ \t]+\n", "\n", "".join(self._parts + (self._heading or [])))
+        # A heading in a table: the table arranges parts of the page.
+        while self._tables:
+            self._finish_table()
+        text = _clean_text("".join(self._parts + (self._heading or [])))
         self._heading = None
-        text = re.sub(r"\n{3,}", "\n\n", re.sub(r"(?<=\n) (?! )", "", text)).strip()
         if text:
             self.pieces.append(TextBlock(text, tuple(name for _, name in self._stack)))
         self._parts = []
@@ -112,3 +167,9 @@ class _PageParser(HTMLParser):
         if words and not self._dropped_depth:
             self._stack = [entry for entry in self._stack if entry[0] < level] + [(level, words)]
             self._parts = [f"{words}\n\n"]
+
+
+def _clean_text(text: str) -> str:
+    """Collapse blank lines and remove spaces around line breaks."""
+    text = re.sub(r"(?<![ \t])[ \t]+\n", "\n", text)
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"(?<=\n) (?! )", "", text)).strip()
