@@ -24,6 +24,7 @@ from config.testing.source_patterns import (
 )
 from knowledge.parsing import ParseError as DocumentError
 from knowledge.parsing import parse_bytes
+from knowledge.parsing.number_formats import MAX_FORMAT
 from knowledge.terms import _compile_phrases
 
 LENGTH = 100_000
@@ -78,13 +79,35 @@ LINEAR = [
     "knowledge.enrichment:_ITEM",
     "knowledge.enrichment:_NAME",
     "knowledge.enrichment:_TABLE",
+    "knowledge.parsing.contacts:ContentLine",
+    "knowledge.parsing.contacts:_LINE",
+    "knowledge.parsing.contacts:_TYPE",
+    "knowledge.parsing.contacts:_format_time",
     "knowledge.parsing.document:_CONTROL",
+    "knowledge.parsing.latex:_LatexReader",
+    "knowledge.parsing.latex:_OPTION",
+    "knowledge.parsing.latex:_TOKEN",
     "knowledge.parsing.markup:_ATX",
     "knowledge.parsing.markup:_FENCE",
     "knowledge.parsing.markup:_UNDERLINE",
     "knowledge.parsing.markup:_front_matter",
     "knowledge.parsing.markup:_markdown_headings",
+    "knowledge.parsing.office_package:_STRICT_NAME",
+    "knowledge.parsing.pdf:_MEANINGLESS",
+    "knowledge.parsing.pdf:_RIGHT_TO_LEFT",
+    "knowledge.parsing.pdf:list_page_labels",
+    "knowledge.parsing.rtf:_TOKEN",
+    "knowledge.parsing.rtf:read_rtf",
+    "knowledge.parsing.subtitles:_TAG",
+    "knowledge.parsing.subtitles:_TIMES",
+    "knowledge.parsing.subtitles:_VOICE",
     "knowledge.parsing.web:_PageParser",
+    "knowledge.parsing.web:_clean_text",
+    "knowledge.parsing.word_numbering:Numbering",
+    "knowledge.parsing.word_numbering:StyleSheet",
+    "knowledge.parsing.workbook:_CELL",
+    "knowledge.parsing.workbook:_MERGE",
+    "knowledge.parsing.workbook:parse_column",
     "knowledge.sentences:_ALONE",
     "knowledge.sentences:_DOCSTRING",
     "knowledge.sentences:_END",
@@ -125,6 +148,13 @@ BOUNDED = {
     "knowledge.parsing.code:_ARROW": 500,
     "knowledge.parsing.code:_DEFINITION": 500,
     "knowledge.parsing.code:_SQL": 500,
+    **dict.fromkeys(
+        (
+            f"knowledge.parsing.number_formats:{name}"
+            for name in ("_LITERAL", "_NUMBER", "_TOKEN", "_remove_literals")
+        ),
+        MAX_FORMAT,
+    ),
     "knowledge.parsing.web:_CHARSET": 4_096,
     "knowledge.sentences:_LAST_WORD": 40,
     "workflows.language.tokens:TOKEN": 2_000,
@@ -147,6 +177,34 @@ CONSTANT = {"config.api.examples:_build_string": "patterns and texts of the sour
 METHODS = dict.fromkeys(
     (f"knowledge.enrichment:{name}" for name in ("_TABLE", "_CODE", "_ITEM")), "match"
 ) | (dict.fromkeys((f"knowledge.parsing.code:{name}" for name in ("_ARROW", "_DEFINITION", "_SQL")), "match"))
+METHODS["knowledge.parsing.workbook:_MERGE"] = "finditer"
+# Functions that read XML elements in XML elements.
+XML_READERS = (
+    "equations:_format",
+    "equations:_format_children",
+    "opendocument_text:BlockReader._collect_frame",
+    "opendocument_text:BlockReader._read_child",
+    "opendocument_text:BlockReader._read_frame",
+    "opendocument_text:BlockReader._read_inline",
+    "opendocument_text:BlockReader._read_list",
+    "opendocument_text:BlockReader._read_note",
+    "opendocument_text:BlockReader._read_object",
+    "opendocument_text:BlockReader._read_table",
+    "opendocument_text:BlockReader.iter_blocks",
+    "opendocument_text:BlockReader.read_paragraph",
+    "opendocument_text:_iter_rows",
+    "slides:_SlideDeck._read_alternatives",
+    "slides:_SlideDeck._read_shapes",
+    "word:_WordDocument._read_block",
+    "word:_WordDocument._read_cell",
+    "word:_iter_blocks",
+    "word_text:ParagraphReader._read_alternatives",
+    "word_text:ParagraphReader._read_children",
+    "word_text:ParagraphReader._read_inline",
+    "word_text:ParagraphReader._read_link",
+    "word_text:ParagraphReader._read_shape",
+    "word_text:ParagraphReader.read",
+)
 RECURSIVE = {
     "agents.services.payloads:_cut": "follows what `mask_value` or the parser of a request bounds",
     "tenants.services.deletion:_delete_files": "folders of our own storage",
@@ -177,12 +235,15 @@ RECURSIVE = {
     "conversations.runtime.journal:strip_unstorable_json": "follows parsed JSON, whose parsers bound the depth",
     "knowledge.parsing.data:_iter_lines": "RecursionError becomes a ParseError",
     "knowledge.parsing.document:clean_data": "metadata of parsed files, in the parser's process",
-    "knowledge.parsing.mail:_read_message": "stops at a depth",
+    "knowledge.parsing.mail:_MailReader.read_message": "stops at a depth",
     "knowledge.parsing.markup:_definitions": "RecursionError becomes plain text; Python's parser bounds nesting",
-    "knowledge.parsing.office:_collect": "stops at MAX_DEPTH",
-    "knowledge.parsing.office:_text_of": "in the parser's process, which reports a RecursionError",
+    "knowledge.parsing.pdf:_collect": "stops at MAX_DEPTH",
     "knowledge.parsing.sandbox:_ParserProcess.end": "registers itself for the exit of the process",
-    "knowledge.parsing.slides:_texts": "in the parser's process, which reports a RecursionError",
+    "knowledge.parsing.word:_WordDocument._read_table": "stops at MAX_NESTED_TABLES",
+    **{
+        f"knowledge.parsing.{name}": "follows the nesting of XML elements, which the XML parser bounds"
+        for name in XML_READERS
+    },
     "knowledge.services.learning:flatten_text": "follows stored JSON, whose depth the API bounds",
     "knowledge.services.transfer:_clean_json": "RecursionError becomes a TransferError",
     "workflows.language.checks:_Checker._check_step": "once for the steps of a map, which contain none",
@@ -282,6 +343,12 @@ def test_deep_json_is_refused(unit):
         ("a.md", b"> "),
         ("a.py", b"("),
         ("a.rst", b"* "),
+        ("a.tex", b"{"),
+        ("a.tex", b"\\section{"),
+        ("a.tex", b"\\begin{itemize}"),
+        ("a.rtf", b"{\\rtf1 "),
+        ("a.vcf", b"BEGIN:VCARD\n"),
+        ("a.html", b"<table><tr><td>"),
     ],
 )
 def test_deep_documents_are_parsed_or_refused(name, unit):

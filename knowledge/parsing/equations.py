@@ -14,7 +14,7 @@ _OPERATORS = {
     "⋂": r"\bigcap",
 }
 _ACCENTS = {
-    "\u0302": r"\hat",
+    "\u0302": r"\widehat",
     "\u0303": r"\tilde",
     "\u0304": r"\bar",
     "\u0305": r"\overline",

@@ -24,7 +24,7 @@ _LEVELS = {
     "paragraph": 6,
     "subparagraph": 7,
 }
-# Commands with the number of arguments that are no text.
+# Commands with the number of arguments that hold no text.
 _SKIPPED = {
     "label": 1, "usepackage": 1, "documentclass": 1, "bibliographystyle": 1, "bibliography": 1, "addbibresource": 1,
     "vspace": 1, "hspace": 1, "setlength": 2, "addtolength": 2, "setcounter": 2, "newcommand": 2, "renewcommand": 2,
@@ -70,6 +70,21 @@ def read_latex(data: bytes, name: str) -> ReaderResult:
 
 def _skip(_words: str) -> None:
     """Drop an argument."""
+
+
+def _collapse(text: str) -> str:
+    """Collapse white space; lines without text separate paragraphs."""
+    if not text.strip():
+        return "\n\n" if text.count("\n") > 1 else " "
+    paragraphs: list[list[str]] = [[]]
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        words = line.split()
+        if not words and 0 < number < len(lines) - 1:
+            paragraphs.append([])
+        paragraphs[-1] += words
+    joined = "\n\n".join(" ".join(words) for words in paragraphs)
+    return (" " if text[:1].isspace() else "") + joined + (" " if text[-1:].isspace() else "")
 
 
 class _LatexReader:
@@ -137,8 +152,7 @@ class _LatexReader:
             # The argument is a single character without braces.
             self._waiting.pop(0)(text.lstrip()[0])
             text = text.lstrip()[1:]
-        text = re.sub(r"[ \t]*\n[ \t]*\n\s*", "\0", text)
-        text = re.sub(r"\s+", " ", text).replace("\0", "\n\n").replace("~", " ")
+        text = _collapse(text).replace("~", " ")
         if self._parts and self._parts[-1].endswith((" ", "\n")):
             text = text.lstrip(" ")
         self._add(text.replace("---", "—").replace("--", "–").replace("``", "“").replace("''", "”"))

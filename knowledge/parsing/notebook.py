@@ -62,7 +62,7 @@ def _read_output(output: dict[str, Any]) -> str:
 
 
 def _fence(text: str) -> str:
-    """Return a code block, so that comments are no headings."""
+    """Return a code block, so that comments do not become headings."""
     mark = "```"
     while mark in text:
         mark += "`"

@@ -136,7 +136,7 @@ class OfficePackage:
                 remove_comments=True, remove_pis=True,
             )  # fmt: skip
 
-    def search(self, part: str, pattern: bytes) -> Iterator[bytes]:
+    def search(self, part: str, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
         """Yield the first group of the matches of `pattern` in a part; a match has at most `OVERLAP` bytes."""
         name = self._names.get(part.lower())
         if name is None:
@@ -146,7 +146,7 @@ class OfficePackage:
             while piece := stream.read(BLOCK):
                 block += piece
                 end = 0
-                for match in re.finditer(pattern, block):
+                for match in pattern.finditer(block):
                     yield match[1]
                     end = match.end()
                 block = block[max(end, len(block) - OVERLAP) :]

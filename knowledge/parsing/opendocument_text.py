@@ -228,5 +228,5 @@ class _TextView:
         self._element = element
 
     def iterchildren(self, *_tags: str) -> Iterator[Any]:
-        """Yield the children that are no drawings."""
+        """Yield the children except drawings."""
         return (child for child in self._element.iterchildren("*") if not child.tag.startswith(DRAW))

@@ -172,7 +172,7 @@ def _is_prose(group: list[Line], columns: list[Span]) -> bool:
             (words[0]["x0"] for words in texts), default=0
         )
         fills += [(words[-1]["x1"] - words[0]["x0"]) / max(width, 1) for words in texts]
-        lengths += [sum(len(word["text"]) + 1 for word in words) for words in texts]
+        lengths += [sum(len(word["text"]) + 1 for word in row) for row in texts]
     return len(group) >= MIN_PROSE and median(lengths) >= MIN_PROSE_LINE and median(fills) >= MIN_FILL
 
 

@@ -43,8 +43,11 @@ def read_rtf(data: bytes, name: str) -> ReaderResult:
         raise ParseError(f"{name}: damaged RTF (it does not begin as one)")
     reader = _RtfReader(name)
     reader.read(data)
-    text = re.sub(r"[ \t]+\n", "\n", "".join(reader.parts).replace(" | \n", "\n"))
-    text = re.sub(r"\n{3,}", "\n\n", re.sub(r"(?<![|\n])\n(?!\n)", "\n", text))
+    lines = (
+        line.rstrip(" \t|") if line.endswith(" | ") else line.rstrip()
+        for line in "".join(reader.parts).split("\n")
+    )
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
     return ReaderResult([TextBlock(text)], reader.title, {}, reader.warnings)
 
 

@@ -17,6 +17,7 @@ MAIN_PART = "xl/workbook.xml"
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 RELATIONSHIP = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 MAX_COLUMNS, MAX_MERGES, MAX_TABLES = 16_384, 100_000, 500
+_MERGE = re.compile(rb'<(?:\w{1,10}:)?mergeCell\s[^>]{0,99}?ref="([A-Z0-9:]{2,30})"')
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 Area = tuple[int, int, int, int]
 
@@ -33,12 +34,12 @@ def read_xlsx(data: bytes, name: str) -> ReaderResult:
 
 
 @lru_cache(maxsize=MAX_COLUMNS)
-def parse_column(letters: str) -> int:
+def parse_column(name: str) -> int:
     """Return the number of a column such as "AB", from 1; 0 if it is invalid."""
-    if not re.fullmatch("[A-Z]{1,3}", letters):
+    if not re.fullmatch("[A-Z]{1,3}", name):
         return 0
     column = 0
-    for letter in letters:
+    for letter in name:
         column = column * 26 + ord(letter) - 64
     return min(column, MAX_COLUMNS)
 
@@ -156,9 +157,7 @@ class _Workbook:
         The merged areas follow the cells, so that they are searched for first.
         """
         found: dict[tuple[int, int], int] = {}
-        for reference in self._package.search(
-            part, rb'<(?:\w{1,10}:)?mergeCell\s[^>]{0,99}?ref="([A-Z0-9:]{2,30})"'
-        ):
+        for reference in self._package.search(part, _MERGE):
             left, top, _, bottom = parse_area(reference.decode())
             if bottom > top and len(found) < MAX_MERGES:
                 found[left, top] = bottom
