@@ -16,6 +16,7 @@ from knowledge.parsing import ParsedDocument, Section
 from knowledge.sentences import Span, split_sentences
 
 BYTES_PER_TOKEN = 6
+MAX_WINDOW = 200_000
 _TABLE_ROW = re.compile(r"\|.*\||[^\n]*\S\s\|\s\S[^\n]*")
 _WORD = re.compile(r"\w+|[^\w\s]+")
 
@@ -107,18 +108,28 @@ def _number_tables(text: str, spans: list[Span]) -> Iterator[tuple[int, Span]]:
         yield max(table, 0), span
 
 
-def _split_sentence(span: Span, size: int) -> list[tuple[int, int, int]]:
+def _split_sentence(span: Span, size: int) -> Iterator[tuple[int, int, int]]:
     from semchunk import chunk as semchunk
 
     counter = partial(_bounded_count, limit=size)
     texts: list[str]
     offsets: list[tuple[int, int]]
-    texts, offsets = semchunk(span.text, size, counter, memoize=False, offsets=True)
-    return [
-        (span.start + start, span.start + end, count_tokens(text))
-        for text, (start, end) in zip(texts, offsets, strict=True)
-        if text.strip()
-    ]
+    for first, window in _iter_windows(span.text):
+        texts, offsets = semchunk(window, size, counter, memoize=False, offsets=True)
+        for text, (start, end) in zip(texts, offsets, strict=True):
+            if text.strip():
+                yield span.start + first + start, span.start + first + end, count_tokens(text)
+
+
+def _iter_windows(text: str) -> Iterator[tuple[int, str]]:
+    """Yield parts of a long text with their start, cut at white space: semchunk lists the characters of a word."""
+    start = 0
+    while len(text) - start > MAX_WINDOW:
+        end = text.rfind(" ", start, start + MAX_WINDOW)
+        end = end if end > start else start + MAX_WINDOW
+        yield start, text[start:end]
+        start = end
+    yield start, text[start:]
 
 
 def _bounded_count(text: str, limit: int) -> int:

@@ -84,6 +84,7 @@ LINEAR = [
     "knowledge.parsing.contacts:_TYPE",
     "knowledge.parsing.contacts:_format_time",
     "knowledge.parsing.document:_CONTROL",
+    "knowledge.parsing.document:_INVISIBLE",
     "knowledge.parsing.latex:_LatexReader",
     "knowledge.parsing.latex:_OPTION",
     "knowledge.parsing.latex:_TOKEN",

@@ -14,8 +14,8 @@ from knowledge.parsing.document import (
     ParseError,
     ReaderResult,
     Section,
+    clean_content,
     clean_data,
-    clean_text,
 )
 from knowledge.parsing.formats import (
     BINARY,
@@ -132,13 +132,13 @@ def _build_document(draft: ReaderResult, path: PurePath, media_type: str) -> Par
     parts: list[str] = []
     position = 0
     for piece in draft.pieces:
-        text = clean_text(piece.text).strip("\n").rstrip()
+        text = clean_content(piece.text).strip("\n").rstrip()
         if not text.strip():
             continue
         if parts:
             parts.append("\n\n")
             position += 2
-        title = " > ".join(clean_text(name) for name in piece.path)
+        title = " > ".join(clean_content(name) for name in piece.path)
         sections.append(Section(title, text, piece.page, position, position + len(text)))
         parts.append(text)
         position += len(text)
@@ -146,7 +146,7 @@ def _build_document(draft: ReaderResult, path: PurePath, media_type: str) -> Par
             raise ParseError(f"{path.name}: more than {MAX_TEXT:,} characters of text")
     if not sections:
         raise ParseError(f"{path.name}: the file contains no text")
-    title = " ".join(clean_text(draft.title).split())[:200] or _get_title(path)
+    title = " ".join(clean_content(draft.title).split())[:200] or _get_title(path)
     metadata, warnings = clean_data(draft.metadata), build_warnings(draft.warnings)
     return ParsedDocument("".join(parts), title, media_type, sections, metadata, warnings)
 

@@ -110,7 +110,8 @@ def _iter_components(
     lines: Iterator[ContentLine], wanted: frozenset[str]
 ) -> Iterator[tuple[str, list[ContentLine]]]:
     """Yield the lines of the wanted components, without those of alarms in them."""
-    component, inner, collected = "", 0, []
+    component, inner = "", 0
+    collected: list[ContentLine] = []
     for line in lines:
         value = line.value.strip().upper()
         if line.name == "BEGIN":

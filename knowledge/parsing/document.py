@@ -6,10 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+from unicodedata import normalize
 
 BINARY_CONTROL_SHARE = 0.05
 MAX_METADATA, MAX_METADATA_TEXT = 100, 1000
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
+
+# Soft hyphen, word joiner, byte order mark, and zero-width space except in scripts that separate words by it.
+_INVISIBLE = re.compile(
+    "[\u00ad\u2060\ufeff]|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u200b])\u200b+(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])"
+)
 
 
 class ParseError(Exception):
@@ -68,6 +74,11 @@ def clean_text(text: str) -> str:
     """Normalize line endings and remove control characters and lone surrogates."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     return _CONTROL.sub("", text)
+
+
+def clean_content(text: str) -> str:
+    """Clean the text of a document: one code point for a letter with its accent, no invisible characters in words."""
+    return normalize("NFC", _INVISIBLE.sub("", clean_text(text)))
 
 
 def clean_data(value: Any) -> Any:

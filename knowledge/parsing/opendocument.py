@@ -131,7 +131,9 @@ class _OpenDocument:
 
     def _read_row(self, row: Any) -> tuple[dict[int, str], list[str]]:
         """Return the filled cells of a row by column, and its comments."""
-        cells, comments, column = {}, [], 0
+        cells: dict[int, str] = {}
+        comments: list[str] = []
+        column = 0
         for cell in row.iterchildren(f"{TABLE}table-cell", f"{TABLE}covered-table-cell"):
             count = _get_count(cell, "number-columns-repeated", MAX_COLUMNS)
             paragraphs = cell.iterchildren(f"{TEXT}p", f"{TEXT}h")

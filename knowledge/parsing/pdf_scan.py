@@ -163,12 +163,10 @@ def is_unmapped(font: Any) -> bool:
     encoding, kind = font.get("/Encoding"), font.get("/Subtype")
     if kind == "/Type0":
         descendants = font.get("/DescendantFonts")
-        info = descendants[0].get_object().get("/CIDSystemInfo", {}) if descendants else {}
+        info: Any = descendants[0].get_object().get("/CIDSystemInfo") if descendants else None
         # Character collections such as Adobe-Japan1 are known; "Identity" numbers glyphs.
-        return (
-            str(encoding).startswith("/Identity")
-            and info.get_object().get("/Ordering", "Identity") == "Identity"
-        )
+        ordering = info.get_object().get("/Ordering", "Identity") if info is not None else "Identity"
+        return str(encoding).startswith("/Identity") and ordering == "Identity"
     if kind == "/Type3":
         differences = encoding.get_object().get("/Differences", ()) if hasattr(encoding, "get_object") else ()
         names = [str(name)[1:] for name in differences if isinstance(name, str)]

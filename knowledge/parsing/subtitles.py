@@ -51,7 +51,8 @@ def _clean_line(line: str) -> str:
 
 
 def _join_cues(cues: list[tuple[float, float, str]]) -> Iterator[TextBlock]:
-    start, end, parts, size = cues[0][0], cues[0][0], [], 0
+    start, end, size = cues[0][0], cues[0][0], 0
+    parts: list[str] = []
     last = ""
     for begin, finish, text in cues:
         is_over = size >= MAX_LENGTH or (size >= MIN_LENGTH and last.endswith((".", "!", "?", "…", "。")))

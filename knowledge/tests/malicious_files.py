@@ -10,6 +10,7 @@ import zlib
 
 from pypdf import PdfReader, PdfWriter
 
+from knowledge.tests.open_files import open_file, paragraph
 from knowledge.tests.test_formats import KNOWN, make_docx, make_pptx, make_xlsx
 from knowledge.tests.test_parsing import pdf_with
 
@@ -155,6 +156,12 @@ BAD = {
     "bomb.docx": (lambda: bomb("word/document.xml"), "larger than 200 MB when unpacked"),
     "bomb.xlsx": (lambda: bomb("xl/worksheets/sheet1.xml"), "larger than 200 MB when unpacked"),
     "bomb.pptx": (lambda: bomb("ppt/slides/slide1.xml"), "larger than 200 MB when unpacked"),
+    "bomb.odt": (lambda: bomb("content.xml"), "larger than 200 MB when unpacked"),
+    "bomb.epub": (lambda: bomb("META-INF/container.xml"), "larger than 200 MB when unpacked"),
+    "laughs.odt": (
+        lambda: repacked(open_file("text", paragraph(KNOWN)), content_xml=entity(LAUGHS)),
+        "damaged|memory|no text",
+    ),
     "lying.docx": (lying_bomb, "damaged DOCX"),
     "bomb.txt.gz": (lambda: gzip.compress(BLOCK * 16), "larger than 50 MB when unpacked"),
     "bomb.pdf": (bomb_pdf, "MB of memory|processor time|damaged|no text"),

@@ -9,6 +9,7 @@ import pytest
 from knowledge.parsing import ParseError
 from knowledge.parsing.sandbox import ParserPool
 from knowledge.tests.malicious_files import LAUGHS, OUTSIDE, repacked
+from knowledge.tests.open_files import chapter, epub, open_file, paragraph
 from knowledge.tests.test_formats import KNOWN, make_docx, make_pptx, make_xlsx
 from knowledge.tests.test_sandbox import parse
 
@@ -62,6 +63,13 @@ def members():
     return target.getvalue()
 
 
+TEXT, BOOK = open_file("text", paragraph(KNOWN)), epub(chapter("Tides", KNOWN))
+# A row of the largest sheet, repeated in all columns and rows.
+REPEATED = (
+    f"<table:table><table:table-row><table:table-cell>{paragraph(KNOWN)}</table:table-cell></table:table-row>"
+    '<table:table-row table:number-rows-repeated="1048576"><table:table-cell table:number-columns-repeated="9">'
+    f"{paragraph('x')}</table:table-cell></table:table-row></table:table>"
+)
 DOCX, SHEET, SLIDE = "word__document_xml", "xl__worksheets__sheet1_xml", "ppt__slides__slide1_xml"
 REFUSED = {
     "nested.docx": lambda: repacked(make_docx(), **{DOCX: nest(b"<w:sectPr", b"w:sdt")}),
@@ -75,10 +83,18 @@ REFUSED = {
     "ratio.docx": lambda: repacked(make_docx(), **{DOCX: spaces}),
     "nested.xlsx": lambda: repacked(make_xlsx(), **{SHEET: nest(b"</worksheet>", b"extLst")}),
     "book.epub": make_docx,
+    "nested.odt": lambda: repacked(TEXT, content_xml=nest(b"</office:text>", b"text:section")),
+    "laughs.odt": lambda: repacked(TEXT, content_xml=entities(LAUGHS)),
+    "laughs.epub": lambda: repacked(BOOK, **{"META-INF__container_xml": entities(LAUGHS)}),
+    "chapter.epub": lambda: epub("<a b='" + "x" * 100_000_000),
+    "groups.rtf": lambda: b"{\\rtf1" + b"{" * DEPTH,
+    "cells.ipynb": lambda: b"[" * DEPTH,
     "attributes.html": lambda: b'<a b="' * DEPTH,
     "comments.xhtml": lambda: b"<a " * DEPTH,
 }
 READ = {
+    "columns.ods": lambda: open_file("spreadsheet", REPEATED),
+    "rows.html": lambda: f"<table><tr><td rowspan=65534 colspan=1000>{KNOWN}".encode() + b"<tr><td>x" * DEPTH,
     "nested.html": lambda: b"<div>" * DEPTH + KNOWN.encode() + b"</div>" * DEPTH,
     "dropped.html": lambda: b"<nav>" * DEPTH + b"</svg>" * DEPTH + b"</nav>" + KNOWN.encode(),
     "entities.xhtml": lambda: LAUGHS + b"]><p>&l9;" + KNOWN.encode() + b"</p>",
