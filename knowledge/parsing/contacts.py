@@ -119,7 +119,7 @@ def _iter_components(
                 component, inner, collected = value, 0, []
             else:
                 inner += 1
-        elif line.name == "END" and value == component:
+        elif line.name == "END" and component and value == component:
             yield component, collected
             component, collected = "", []
         elif line.name == "END":

@@ -77,7 +77,7 @@ def clean_text(text: str) -> str:
 
 
 def clean_content(text: str) -> str:
-    """Clean the text of a document: one code point for a letter with its accent, no invisible characters in words."""
+    """Clean the text of a document: one code point for an accented letter, no invisible characters."""
     return normalize("NFC", _INVISIBLE.sub("", clean_text(text)))
 
 

@@ -222,6 +222,7 @@ def test_books_are_read_in_the_order_of_the_spine():
         ("a.srt", lambda: b"only words", "damaged subtitles"),
         ("a.vcf", lambda: b"only words", "damaged vCard"),
         ("a.ics", lambda: b"BEGIN:VCALENDAR\nEND:VCALENDAR", "damaged iCalendar"),
+        ("a.ics", lambda: b"END:\nBEGIN:VEVENT\n", "damaged iCalendar"),
     ],
 )  # fmt: skip
 def test_damaged_files_report_the_reason(name, data, reason):

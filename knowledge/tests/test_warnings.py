@@ -29,6 +29,8 @@ def test_warnings_are_stored_and_returned(client, collection, tenant):  # noqa: 
     row = client.get(f"/api/v1/documents/{document.pk}/").json()
     (listed,) = client.get("/api/v1/documents/").json()["results"]
     assert row["warnings"] == listed["warnings"] == [ATTACHMENT]
+    sparse = client.get(f"/api/v1/documents/{document.pk}/?fields=status,warnings").json()
+    assert sparse == {"status": "indexed", "warnings": [ATTACHMENT]}
 
 
 def test_next_version_without_warnings_removes_them(client, collection, tenant):  # noqa: F811
