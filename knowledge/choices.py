@@ -23,6 +23,29 @@ class DocumentOrigin(TextChoices):
     FOLDER = "folder"
     URL = "url", "URL"
     IMPORT = "import"
+    CONNECTOR = "connector"
+
+
+class ConnectorKind(TextChoices):
+    """Kind of an outside source that a connector reads."""
+
+    WEBSITE = "website"
+    GIT = "git", "Git repository"
+    FOLDER = "folder", "Server folder"
+    S3 = "s3", "S3 bucket"
+    IMAP = "imap", "IMAP mailbox"
+    RSS = "rss", "RSS or Atom feed"
+
+
+class SyncStatus(TextChoices):
+    """Status of a connector's latest sync; `partial` deleted no documents."""
+
+    IDLE = "idle"
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
 
 
 class RelationKind(TextChoices):

@@ -186,6 +186,11 @@ MODEL_PROXY = env("MODEL_PROXY", default="")
 # documents.
 FETCH_NETWORKS = env.list("FETCH_NETWORKS", default=[])
 FETCH_PORTS = env.list("FETCH_PORTS", cast=int, default=[])
+# Folder with one folder for each tenant, named by its id, that connectors of the kinds folder and git may read.
+# Empty: no server folder.
+CONNECTORS_ROOT = env("CONNECTORS_ROOT", default="")
+# Seconds after which a sync of a connector stops; the next one continues.
+CONNECTOR_MAX_SECONDS = env.int("CONNECTOR_MAX_SECONDS", default=3600)
 FETCH_MAX_BYTES = env.int("FETCH_MAX_BYTES", default=2 * 1024 * 1024)
 FETCH_SECONDS = env.int("FETCH_SECONDS", default=20)
 # Files and directories that local MCP servers may read, besides system binaries and libraries.

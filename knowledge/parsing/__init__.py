@@ -26,6 +26,7 @@ from knowledge.parsing.formats import (
     get_media_suffix,
     get_reader,
     get_suffix,
+    is_supported_name,
 )
 from knowledge.parsing.parse_warnings import build_warnings
 
@@ -39,6 +40,7 @@ __all__ = (
     "discover",
     "get_media_suffix",
     "get_suffix",
+    "is_supported_name",
     "parse",
     "parse_bytes",
 )

@@ -112,6 +112,12 @@ def get_reader(path: PurePath) -> tuple[str, Reader]:
     return FORMATS[suffix]
 
 
+def is_supported_name(name: str) -> bool:
+    """Return whether a file of this name can be read; its text can be gzipped."""
+    path = PurePath(name)
+    return get_suffix(path.with_suffix("") if path.suffix.lower() == ".gz" and path.stem else path) in FORMATS
+
+
 def check_signature(data: bytes, path: PurePath) -> None:
     """Check that the first bytes of a file match its suffix.
 
