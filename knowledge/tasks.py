@@ -132,3 +132,40 @@ def evaluate_search(tenant_id: str, evaluation_id: str) -> None:
     from knowledge.services.evaluation import run_evaluation
 
     run_evaluation(UUID(tenant_id), UUID(evaluation_id))
+
+
+@app.task(
+    name="knowledge.tasks.sync_connector",
+    pass_context=True,
+    # Lower than other jobs: a sync may take long.
+    priority=-10,
+    retry=RetryStrategy(
+        max_attempts=MAX_ATTEMPTS, exponential_wait=5, retry_exceptions=set(TRANSIENT_ERRORS)
+    ),
+)
+@job
+def sync_connector(context: Any, tenant_id: str, connector_id: str, confirm_deletions: bool = False) -> None:
+    """Make the documents of a connector equal to its source, continuing an interrupted sync."""
+    from knowledge.services import connector_sync, connectors
+
+    tenant, connector = UUID(tenant_id), UUID(connector_id)
+    try:
+        connector_sync.sync_connector(tenant, connector, confirm_deletions=confirm_deletions)
+    except TRANSIENT_ERRORS as error:
+        if context.job.attempts + 1 >= MAX_ATTEMPTS:
+            connectors.fail_sync(tenant, connector, f"The sync failed: {_build_public_message(error)}.")
+        raise
+    except Exception:
+        message = "Internal error. It was logged; contact the operator."
+        connectors.fail_sync(tenant, connector, message)
+        raise
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="queue_due_syncs")
+@job
+def queue_due_syncs(timestamp: int) -> None:
+    """Queue the syncs of connectors that are due."""
+    from knowledge.services.connectors import queue_due_syncs as queue
+
+    queue()

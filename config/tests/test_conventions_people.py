@@ -29,6 +29,7 @@ NOT_PERSONAL = {
     "agents.TemplatePurchase": "the organisation buys",
     "agents.TemplateRating": "ratings are public",
     "audit.AuditLog": "the organisation's log; values of private rows are redacted",
+    "knowledge.Connector": "a connector belongs to its collection; the field names its author",
     "knowledge.Document": "a document belongs to its collection",
     "tenants.BridgeSync": "administrators manage links to other servers",
     "tenants.CostRecord": "telemetry for the organisation's costs",

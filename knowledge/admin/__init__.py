@@ -1,6 +1,7 @@
 """Admin of knowledge."""
 
 from .collections import ChunkAdmin, ChunkVectorDraftAdmin, CollectionAdmin, DocumentAdmin
+from .connectors import ConnectorAdmin
 from .evaluations import RagEvaluationAdmin
 from .learning import EmbeddingAdmin, LearningPatternAdmin
 from .queries import RagQueryAdmin
@@ -12,6 +13,7 @@ __all__ = [
     "ChunkVectorAdmin",
     "ChunkVectorDraftAdmin",
     "CollectionAdmin",
+    "ConnectorAdmin",
     "DocumentAdmin",
     "EmbeddingAdmin",
     "LearningPatternAdmin",

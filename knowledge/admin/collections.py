@@ -83,7 +83,9 @@ class DocumentAdmin(BaseModelAdmin):
     fieldsets = (
         fieldset(None, "title", ("collection", "status", "progress"), "error_message", "warnings"),
         fieldset("File", "source", ("filename", "file_type", "file_size"), "checksum"),
-        fieldset("Origin", ("origin", "uploaded_by", "uploaded_at"), "chunk_count"),
+        fieldset(
+            "Origin", ("origin", "uploaded_by", "uploaded_at"), ("connector", "source_version"), "chunk_count"
+        ),
         fieldset("Data", "metadata", collapse=True),
     )
     readonly_fields = (

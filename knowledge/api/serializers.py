@@ -103,6 +103,8 @@ class DocumentSerializer(BaseSerializer):
             "error_message",
             "warnings",
             "metadata",
+            "connector",
+            "source_version",
             "uploaded_by",
             "uploaded_at",
         )

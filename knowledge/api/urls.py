@@ -2,7 +2,7 @@
 
 from config.api.routers import ApiRouter
 
-from . import analytics, collections, documents, evaluation, learning, search, terminology, views
+from . import analytics, collections, connectors, documents, evaluation, learning, search, terminology, views
 
 
 def register(router: ApiRouter) -> None:
@@ -14,6 +14,7 @@ def register(router: ApiRouter) -> None:
     router.single("collections/import", collections.ImportView, "collection-import")
     router.single("collections/<name:collection_id>/export", collections.ExportView, "collection-export")
     router.single("collections/<name:collection_id>/documents", documents.UploadView, "collection-documents")
+    router.register("connectors", connectors.ConnectorViewSet, basename="connector")
     router.register("chunks", views.ChunkViewSet, basename="chunk")
     router.register("rag-queries", views.RagQueryViewSet, basename="rag-query")
     router.register("embeddings", learning.EmbeddingViewSet, basename="embedding")

@@ -1,6 +1,7 @@
 """Models of knowledge."""
 
 from .collections import Chunk, ChunkVectorDraft, Collection, Document
+from .connectors import Connector
 from .embeddings import Embedding
 from .evaluations import RagEvaluation
 from .learning import LearningPattern
@@ -26,6 +27,7 @@ __all__ = [
     "ChunkVector1536",
     "ChunkVectorDraft",
     "Collection",
+    "Connector",
     "Document",
     "Embedding",
     "LearningPattern",

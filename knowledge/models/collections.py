@@ -84,7 +84,7 @@ class Collection(TenantModel):
 class Document(TenantModel):
     """A file indexed in a collection, or the reason why indexing failed."""
 
-    audit_omit = ("chunk_count", "progress")
+    audit_omit = ("chunk_count", "progress", "source_version")
 
     collection = TenantForeignKey(
         Collection, models.CASCADE, related_name="documents", help_text="Collection of the document."
@@ -126,6 +126,20 @@ class Document(TenantModel):
     chunk_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of chunks.")
     error_message = models.TextField(blank=True, default="", help_text="Error message.")
     metadata = models.JSONField(default=dict, blank=True, help_text="Author, language and other data.")
+    connector = TenantForeignKey(
+        "knowledge.Connector",
+        models.SET_NULL,
+        related_name="documents",
+        editable=False,
+        help_text="Connector that keeps the document up to date, if any.",
+    )
+    source_version = models.CharField(
+        max_length=1000,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="Version at the connector's source, such as an entity tag or a Git blob hash.",
+    )
     uploaded_by = MemberForeignKey(help_text="User who uploaded it.", editable=False)
     uploaded_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When the document was uploaded."

@@ -21,6 +21,21 @@ CREATED, REPLACED, UNCHANGED = "made", "replaced", "unchanged"
 ACTIVE_STATUSES = (DocumentStatus.PENDING, DocumentStatus.PROCESSING)
 
 
+class SourceTakenError(Exception):
+    """A user or another connector added the document that a connector would replace."""
+
+    def __init__(self) -> None:
+        super().__init__("The collection already has a document with this source.")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorItem:
+    """The connector that uploads a file, and the version at its source."""
+
+    connector_id: UUID
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
 class UploadResult:
     """An uploaded document and the outcome: `made`, `replaced` or `unchanged`."""
@@ -38,29 +53,35 @@ def upload_document(
     origin: str = DocumentOrigin.UPLOAD,
     title: str = "",
     defer: bool = True,
+    item: ConnectorItem | None = None,
 ) -> UploadResult:
     """Create or replace the document of `source` with a stored file and queue its indexing.
 
-    Uploading the same file again changes nothing.
+    Uploading the same file again changes nothing. An upload by a user takes over a connector's document.
 
     Args:
         source: Identifier in the collection; a document with the same source is replaced.
         title: Title given by a user; overrides the title in the file.
         defer: Whether to queue a job that indexes the file.
+        item: Item of the connector that uploads the file, if any.
 
     Raises:
+        SourceTakenError: If a connector uploads the file and the document is not the connector's.
         ValidationError: If the collection is archived.
     """
     _check_not_archived(collection)
     document, created = _lock_or_create(collection, source, origin)
-    same = not created and document.checksum == kept.checksum and document.status != DocumentStatus.FAILED
-    # Without `defer`, the caller indexes a pending document itself: the process that uploaded it may have died.
-    if same and ((defer and document.status in ACTIVE_STATUSES) or document.is_current(collection)):
+    if item is not None and not created:
+        _check_owner(document, item)
+    if not created and _has_file(document, collection, kept, defer=defer):
         delete_file(kept.path)
+        if item is not None:
+            _assign_item(document, item)
+            document.save(update_fields=["connector", "source_version", "updated_at"])
         return UploadResult(document, UNCHANGED)
     delete_file(document.storage_path)
     document.storage_path, document.file_size, document.checksum = kept.path, kept.size, kept.checksum
-    _mark_pending(document, origin, title)
+    _mark_pending(document, origin, title, item)
     if defer:
         defer_indexing(document)
     return UploadResult(document, CREATED if created else REPLACED)
@@ -134,8 +155,29 @@ def _lock_or_create(collection: Collection, source: str, origin: str) -> tuple[D
     )
 
 
-def _mark_pending(document: Document, origin: str, title: str) -> None:
+def _has_file(document: Document, collection: Collection, kept: StoredFile, *, defer: bool) -> bool:
+    """Return whether the document has this file and is indexed, or will be."""
+    if document.checksum != kept.checksum or document.status == DocumentStatus.FAILED:
+        return False
+    # Without `defer`, the caller indexes a pending document itself: the process that uploaded it may have died.
+    return (defer and document.status in ACTIVE_STATUSES) or document.is_current(collection)
+
+
+def _check_owner(document: Document, item: ConnectorItem) -> None:
+    # A connector can adopt the documents of a deleted one.
+    is_orphan = document.connector_id is None and document.origin == DocumentOrigin.CONNECTOR
+    if document.connector_id != item.connector_id and not is_orphan:
+        raise SourceTakenError
+
+
+def _assign_item(document: Document, item: ConnectorItem | None) -> None:
+    document.connector_id = item.connector_id if item else None
+    document.source_version = item.version if item else ""
+
+
+def _mark_pending(document: Document, origin: str, title: str, item: ConnectorItem | None = None) -> None:
     user_id: UUID | None = require_scope().user_id
+    _assign_item(document, item)
     if title:
         document.metadata = {**document.metadata, GIVEN_TITLE: title[:500]}
     document.origin = origin

@@ -215,6 +215,8 @@ def _chunk_file(task: IndexingTask) -> ChunkedDocument:
     name = task.source
     if task.origin == DocumentOrigin.URL:
         name = f"{task.source.rstrip('/').rsplit('/', 1)[-1] or 'page'}{get_suffix(Path(task.path))}"
+    elif task.origin == DocumentOrigin.CONNECTOR and get_suffix(Path(name)) != get_suffix(Path(task.path)):
+        name = f"{name.rstrip('/')}{get_suffix(Path(task.path))}"
     try:
         with open_local_file(task.path) as stream:
             return _parser_pool.cut(

@@ -14,6 +14,7 @@ from knowledge.models import (
     ChunkVector1536,
     ChunkVectorDraft,
     Collection,
+    Connector,
     Document,
     Embedding,
     LearningPattern,
@@ -42,6 +43,16 @@ class DocumentFactory(BaseFactory):
 
     class Meta:
         model = Document
+
+
+class ConnectorFactory(BaseFactory):
+    collection = factory.SubFactory(CollectionFactory)
+    name = factory.Sequence(lambda n: f"Connector {n}")
+    kind = "website"
+    config = factory.LazyFunction(lambda: {"url": "https://example.org/"})
+
+    class Meta:
+        model = Connector
 
 
 class ChunkFactory(BaseFactory):
