@@ -53,8 +53,8 @@ class ConnectorSerializer(BaseSerializer):
         if self.instance is not None:
             self._refuse_moves(attrs)
         try:
-            if "config" in attrs or self.instance is None:
-                check_config(kind, attrs.get("config", {}))
+            if {"config", "kind"} & attrs.keys() or self.instance is None:
+                check_config(kind, attrs.get("config", connector.config))
             if attrs.get("credentials") is not None:
                 check_credentials(kind, attrs["credentials"])
         except ValidationError as error:
@@ -62,12 +62,13 @@ class ConnectorSerializer(BaseSerializer):
         return attrs
 
     def _refuse_moves(self, attrs: dict[str, Any]) -> None:
+        """Keep kind and collection of a connector with documents, which belong to both."""
         connector: Any = self.instance
         stored = {"kind": connector.kind, "collection_id": connector.collection_id}
-        for name, value in stored.items():
-            if attrs.get(name, value) != value:
-                field = name.removesuffix("_id")
-                raise serializers.ValidationError({field: "It cannot be changed. Add another connector."})
+        moved = [name for name, value in stored.items() if attrs.get(name, value) != value]
+        if moved and connector.documents.exists():
+            reason = "It cannot be changed while the connector has documents."
+            raise serializers.ValidationError({name.removesuffix("_id"): reason for name in moved})
 
 
 class SyncSerializer(serializers.Serializer):

@@ -19,7 +19,7 @@ from knowledge.models import Connector, Document
 from knowledge.services.connectors import delete_connector, queue_due_syncs, request_sync
 from knowledge.services.documents import upload_document
 from knowledge.services.files import store_file
-from knowledge.tests.factories import CollectionFactory, ConnectorFactory
+from knowledge.tests.factories import CollectionFactory, ConnectorFactory, DocumentFactory
 from knowledge.tests.sites import build_page
 from tenants.tests.factories import TenantQuotaFactory
 
@@ -277,15 +277,17 @@ def test_credentials_are_never_shown(api_client, tenant):
     assert "hush-hush" not in audited + made.content.decode() + refused.content.decode()
 
 
-def test_kind_and_collection_cannot_be_changed(api_client, tenant):
+def test_kind_and_collection_of_documents_cannot_be_changed(api_client, tenant):
     client = api_client()
     with tenant_scope(tenant, user=client.key.user):
         connector, other = ConnectorFactory(), CollectionFactory()
+        DocumentFactory(collection=connector.collection, connector=connector)
     path = f"{PATH}{connector.pk}/"
     moved = client.patch(path, {"collection": other.pk}, content_type="application/json")
     changed = client.patch(path, {"kind": "rss"}, content_type="application/json")
+    mixed = client.patch(path, {"kind": "imap"}, content_type="application/json")
     renamed = client.patch(path, {"name": "New", "kind": "website"}, content_type="application/json")
-    assert (moved.status_code, changed.status_code, renamed.status_code) == (400, 400, 200)
+    assert [each.status_code for each in (moved, changed, mixed, renamed)] == [400, 400, 400, 200]
 
 
 def test_api_deletes_the_documents_on_request(api_client, web):
