@@ -29,9 +29,13 @@ def defer_once(task: str, lock: str, **arguments: Any) -> None:
     _defer_once(task, lock, None, arguments)
 
 
-def defer_exclusive(task: str, lock: str, **arguments: Any) -> None:
-    """Defer `task` like `defer_once`; the job waits until no other one with this lock is running."""
-    _defer_once(task, lock, lock, arguments)
+def defer_exclusive(task: str, lock: str, *, queueing_lock: str = "", **arguments: Any) -> None:
+    """Defer `task` like `defer_once`; the job waits until no other one with this lock is running.
+
+    Args:
+        queueing_lock: lock of which one job can be queued; by default `lock`.
+    """
+    _defer_once(task, queueing_lock or lock, lock, arguments)
 
 
 def _defer_once(task: str, queueing_lock: str, lock: str | None, arguments: dict[str, Any]) -> None:

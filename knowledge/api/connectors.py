@@ -112,7 +112,7 @@ class ConnectorViewSet(TenantViewSet):
     @extend_schema(request=SyncSerializer, responses={200: ConnectorSerializer})
     @action(detail=True, methods=["post"])
     def sync(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Queue a sync. A queued or running sync stays as it is."""
+        """Queue a sync. A sync that is queued or running is not queued again."""
         parameters = self.validate_body(SyncSerializer)
         try:
             connector = request_sync(self.get_object(lock=True), **parameters)

@@ -49,7 +49,7 @@ class KnownItem:
 
 @dataclass
 class SyncContext:
-    """What a source knows of earlier syncs.
+    """Documents and validators of earlier syncs.
 
     Args:
         known: Documents by source.

@@ -52,7 +52,7 @@ class RssSource:
         )
         raise_for_status(feed, "the feed")
         if feed.body is None:
-            # Without the entries, the documents of earlier items cannot be told from those of present ones.
+            # Without the entries, the documents of earlier items cannot be distinguished from the others.
             yield from (
                 SourceItem(source, item.version, is_unchanged=True)
                 for source, item in self.context.known.items()
@@ -60,7 +60,9 @@ class RssSource:
             return
         with feed.body:
             entries = read_entries(parse_xml(feed.body, max_bytes=MAX_FEED_BYTES))
-        for entry in entries:
+        if len(entries) > MAX_ENTRIES:
+            self.notice = f"The feed has more than {MAX_ENTRIES} items."
+        for entry in entries[:MAX_ENTRIES]:
             if self.context.is_over():
                 self.notice = TIME_IS_OVER
                 return
@@ -100,7 +102,7 @@ class RssSource:
 def read_entries(root: ET.Element) -> list[FeedEntry]:
     """Return the items of RSS 2.0 and 1.0, or the entries of Atom, newest first as in the feed."""
     found = (element for element in root.iter() if get_name(element) in ("item", "entry"))
-    entries = (_read_entry(element) for element, _ in zip(found, range(MAX_ENTRIES), strict=False))
+    entries = (_read_entry(element) for element in found)
     return [entry for entry in entries if entry.id]
 
 

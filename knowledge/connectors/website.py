@@ -37,6 +37,7 @@ from knowledge.connectors.sitemaps import MAX_URLS, is_final, parse_sitemap
 
 MAX_LINKED_BYTES = 2 * 1024 * 1024
 MAX_SITEMAPS = 100
+TOO_MANY_PAGES = "The site has more pages than max_pages or max_megabytes allows."
 MAX_SITEMAP_BYTES = 50 * 1024 * 1024
 # A page with one of these is not part of the site; with another error it may come back.
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
@@ -76,7 +77,7 @@ class WebsiteSource:
                 self.notice = TIME_IS_OVER
                 return
             elif self._budget.requests <= 0 or self._budget.size <= 0:
-                self.notice = "The site has more pages than max_pages or max_megabytes allows."
+                self.notice = TOO_MANY_PAGES
                 return
             else:
                 yield from self._visit(url, depth, lastmod)
@@ -94,10 +95,12 @@ class WebsiteSource:
         if (
             url not in self._seen
             and has_same_host(url, self._start)
-            and len(self._seen) < MAX_URLS
             and matches_paths(path, self.config.include_paths, self.config.exclude_paths)
             and self._robots.allows(url)
         ):
+            if len(self._seen) >= MAX_URLS:
+                self.notice = TOO_MANY_PAGES
+                return
             self._seen.add(url)
             self._queue.append((url, depth, lastmod))
 
@@ -214,7 +217,7 @@ class WebsiteSource:
         pages: dict[str, str] = {}
         seen: set[str] = set()
         pending = deque([normalize_url(self.config.sitemap)])
-        while pending and len(pages) < MAX_URLS:
+        while pending and len(pages) <= MAX_URLS:
             url = pending.popleft()
             if url in seen or not has_same_host(url, self._start):
                 continue

@@ -1,5 +1,6 @@
 """Requests of syncs, their schedule, and deletion of connectors."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -56,7 +57,9 @@ def request_sync(connector: Connector, *, confirm_deletions: bool = False) -> Co
     connector.save(update_fields=["status", "updated_at"])
     defer_exclusive(
         JOB,
-        f"connector:{connector.pk}",
+        # Syncs are slow: those of one tenant must not occupy all workers.
+        f"connectors:{connector.tenant_id}",
+        queueing_lock=f"connector:{connector.pk}",
         tenant_id=str(connector.tenant_id),
         connector_id=str(connector.pk),
         confirm_deletions=confirm_deletions,
@@ -79,14 +82,18 @@ def queue_due_syncs() -> int:
     Returns:
         Number of due connectors.
     """
-    for tenant_id, connector_id in _find(LOST_SQL, job=JOB, limit=timezone.now() - LOST_AFTER):
+    parameters: dict[str, Any] = {"job": JOB, "limit": timezone.now() - LOST_AFTER, "most": BATCH_SIZE}
+    with platform_scope(reason="queue syncs of connectors", actor=ACTOR), connection.cursor() as cursor:
+        cursor.execute(LOST_SQL, parameters)
+        lost = cursor.fetchall()
+        cursor.execute(DUE_SQL, parameters)
+        due = cursor.fetchall()
+    for tenant_id, connector_id in lost:
         fail_sync(tenant_id, connector_id, "The worker was stopped repeatedly.")
-    due = _find(DUE_SQL)
     for tenant_id, connector_id in due:
-        with tenant_scope(tenant_id, actor=ACTOR):
-            connector = Connector.objects.filter(pk=connector_id).first()
-            if connector is not None:
-                request_sync(connector)
+        # The connector may be deleted and the collection archived in the meantime.
+        with suppress(ValidationError, Connector.DoesNotExist), tenant_scope(tenant_id, actor=ACTOR):
+            request_sync(Connector.objects.get(pk=connector_id))
     return len(due)
 
 
@@ -95,9 +102,3 @@ def fail_sync(tenant_id: UUID, connector_id: UUID, message: str) -> None:
     with tenant_scope(tenant_id, actor=ACTOR):
         rows = Connector.objects.filter(pk=connector_id, status__in=BUSY)
         rows.update(status=SyncStatus.FAILED, error_message=message, finished_at=timezone.now())
-
-
-def _find(statement: str, **parameters: Any) -> list[tuple[UUID, UUID]]:
-    with platform_scope(reason="queue syncs of connectors", actor=ACTOR), connection.cursor() as cursor:
-        cursor.execute(statement, {"most": BATCH_SIZE, **parameters})
-        return cursor.fetchall()

@@ -33,7 +33,7 @@ def sent(site):
     return found
 
 
-@pytest.mark.parametrize("pages", [60, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pages", [20, pytest.param(1000, marks=pytest.mark.slow)])
 def test_collection_equals_the_site_after_changes_and_deletions(site, connect, pages):
     names = [f"/page{each}" for each in range(pages)]
     site.pages = {name: build_page(name) for name in names} | {"/": build_page("Index", *names)}

@@ -170,7 +170,7 @@ def test_due_connectors_are_queued_once(tenant):
         ConnectorFactory(collection=CollectionFactory(status="archived"))
     assert (queue_due_syncs(), queue_due_syncs()) == (1, 0)
     with tenant_scope(tenant):
-        assert [job.args["connector_id"] for job in jobs()] == [str(due.pk)]
+        assert [(job.args["connector_id"], job.priority) for job in jobs()] == [(str(due.pk), -10)]
 
 
 def test_sync_whose_job_is_lost_fails(tenant, monkeypatch):
