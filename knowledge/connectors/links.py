@@ -7,20 +7,27 @@ from html import unescape
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 MAX_URL_LENGTH = 1000
+MAX_LINKS = 5000
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # A tag cannot contain `<` here, so each character is scanned once.
 TAG = re.compile(r"<(a|area|base|meta)\s([^<>]{0,4000})>", re.IGNORECASE)
-ATTRIBUTE = re.compile(r"([\w-]{1,40})\s{0,10}=\s{0,10}(\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^\s\"'>]{1,2000})")
+ATTRIBUTE = re.compile(
+    r"(?<![\w-])([\w-]{1,40})\s{0,10}=\s{0,10}(\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^\s\"'>]{1,2000})"
+)
 # Sections without links, by their start and end.
 IGNORED = [("<!--", "-->"), ("<script", "</script"), ("<style", "</style"), ("<template", "</template")]
 
 
 @dataclass(frozen=True, slots=True)
 class PageLinks:
-    """Links of a page as canonical URLs, and whether its robots directives allow indexing."""
+    """Links of a page as canonical URLs, and whether its robots directives allow indexing.
+
+    Of more than `MAX_LINKS` links, the first ones are listed.
+    """
 
     urls: tuple[str, ...] = ()
     is_indexable: bool = True
+    is_complete: bool = True
 
 
 def normalize_url(url: str) -> str:
@@ -52,17 +59,18 @@ def read_links(text: str, url: str, directives: str = "") -> PageLinks:
     """
     base, rules = url, _split_directives(directives)
     found: dict[str, None] = {}
+    count = 0
     for tag, attributes in _iter_tags(text):
         if tag == "meta" and attributes.get("name", "").lower() in ("robots", "conclave"):
             rules |= _split_directives(attributes.get("content", ""))
         elif tag == "base" and "href" in attributes:
             base = _join(url, attributes["href"]) or base
-        elif tag in ("a", "area") and "href" in attributes:
+        elif tag in ("a", "area") and "href" in attributes and (count := count + 1) <= MAX_LINKS:
             is_followed = "nofollow" not in attributes.get("rel", "").lower().split()
             if is_followed and (target := normalize_url(_join(base, attributes["href"]))):
                 found[target] = None
     urls = () if rules & {"nofollow", "none"} else tuple(found)
-    return PageLinks(urls, not rules & {"noindex", "none"})
+    return PageLinks(urls, not rules & {"noindex", "none"}, count <= MAX_LINKS)
 
 
 def _split_directives(text: str) -> set[str]:

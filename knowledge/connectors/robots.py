@@ -5,7 +5,7 @@ from urllib.parse import quote, urlsplit
 
 PRODUCT = "conclave"
 MAX_BYTES = 512 * 1024
-MAX_RULES = 5000
+MAX_RULES = 1000
 MAX_DELAY = 60.0
 
 

@@ -21,7 +21,7 @@ from knowledge.connectors.base import (
     matches_paths,
 )
 from knowledge.connectors.configs import WebsiteConfig
-from knowledge.connectors.links import PageLinks, has_same_host, normalize_url, read_links
+from knowledge.connectors.links import MAX_LINKS, PageLinks, has_same_host, normalize_url, read_links
 from knowledge.connectors.pages import (
     HTML,
     PageBudget,
@@ -37,6 +37,7 @@ from knowledge.connectors.sitemaps import MAX_URLS, is_final, parse_sitemap
 
 MAX_LINKED_BYTES = 2 * 1024 * 1024
 MAX_SITEMAPS = 100
+TOO_MANY_LINKS = f"A page has more than {MAX_LINKS} links, so the listing is incomplete. Use a sitemap."
 TOO_MANY_PAGES = "The site has more pages than max_pages or max_megabytes allows."
 MAX_SITEMAP_BYTES = 50 * 1024 * 1024
 # A page with one of these is not part of the site; with another error it may come back.
@@ -91,17 +92,16 @@ class WebsiteSource:
         return bool(lastmod and item and parse_version(item.version).get("lastmod") == lastmod)
 
     def _enqueue(self, url: str, depth: int, lastmod: str = "") -> None:
+        """Add a page of the site to the queue, unless it was added before or robots.txt forbids it."""
         path = urlsplit(url).path
-        if (
-            url not in self._seen
-            and has_same_host(url, self._start)
-            and matches_paths(path, self.config.include_paths, self.config.exclude_paths)
-            and self._robots.allows(url)
-        ):
-            if len(self._seen) >= MAX_URLS:
-                self.notice = TOO_MANY_PAGES
-                return
-            self._seen.add(url)
+        is_included = matches_paths(path, self.config.include_paths, self.config.exclude_paths)
+        if url in self._seen or not has_same_host(url, self._start) or not is_included:
+            return
+        if len(self._seen) >= MAX_URLS:
+            self.notice = TOO_MANY_PAGES
+            return
+        self._seen.add(url)
+        if self._robots.allows(url):
             self._queue.append((url, depth, lastmod))
 
     def _visit(self, url: str, depth: int, lastmod: str) -> Iterator[SourceItem]:
@@ -169,6 +169,8 @@ class WebsiteSource:
             return
         for url in links.urls:
             self._enqueue(url, depth + 1)
+        if not links.is_complete:
+            self.notice = TOO_MANY_LINKS
 
     def _read_stored_links(self, url: str) -> PageLinks:
         return read_links(_decode(self.context.read_known(url, MAX_LINKED_BYTES), None), url)

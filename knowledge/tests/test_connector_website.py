@@ -2,10 +2,12 @@
 
 import gzip
 import hashlib
+import time
 
 import pytest
 
 from config.tenancy.scope import tenant_scope
+from knowledge.connectors.links import read_links
 from knowledge.connectors.robots import parse_robots
 from knowledge.models import Document
 from knowledge.services.ingestion import index_document
@@ -268,3 +270,33 @@ def test_site_in_this_network_is_not_read(site, connect, settings):
     web = connect("website", {"url": site.url, **FAST})
     assert web.sync() == ("failed", 0, 0, 0, 0, 0)
     assert (web.error(), site.log) == ("robots.txt cannot be read. The server cannot be reached.", [])
+
+
+def test_page_with_too_many_links_deletes_nothing(site, connect, monkeypatch):
+    site.pages = {"/": build_page("Index", "/a", "/b"), "/a": build_page("A"), "/b": build_page("B")}
+    web = connect("website", {"url": site.url, **FAST})
+    web.sync()
+    monkeypatch.setattr("knowledge.connectors.links.MAX_LINKS", 1)
+    assert web.sync() == ("partial", 0, 0, 0, 2, 0)
+    assert paths(web, site) == {"/", "/a", "/b"}
+
+
+HOSTILE = [
+    "<a " + "a" * 3990,
+    "<a x" + "=" * 3990 + ">",
+    "<!--",
+    "<script",
+    "<a href='",
+    "<a " + "x='y' " * 600 + ">",
+    "<a href=/%d>",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_links_of_hostile_pages_take_linear_time(piece):
+    def measure(size):
+        started = time.process_time()
+        read_links(piece * (size // len(piece)), "https://example.org/")
+        return time.process_time() - started
+
+    assert measure(1_000_000) < 10 * max(measure(250_000), 0.02)
