@@ -74,6 +74,13 @@ LINEAR = [
     "conversations.services.meeting_state:BULLET",
     "knowledge.chunking:_TABLE_ROW",
     "knowledge.chunking:_WORD",
+    "knowledge.connectors.configs:BUCKET",
+    "knowledge.connectors.configs:GIT_REF",
+    "knowledge.connectors.configs:HOST",
+    "knowledge.connectors.imap:BYTES",
+    "knowledge.connectors.imap:SIZE",
+    "knowledge.connectors.links:ATTRIBUTE",
+    "knowledge.connectors.links:TAG",
     "knowledge.enrichment:_CODE",
     "knowledge.enrichment:_ENTITIES",
     "knowledge.enrichment:_ITEM",
@@ -170,6 +177,7 @@ BUILT = {
     # `a+` matches terms of any length.
     "conversations.services.glossary:_contains_term": (lambda: r"(?<!\w)a+(?!\w)", "search"),
     "knowledge.terms:_compile_phrases": (lambda: _compile_phrases("ja").pattern, "finditer"),
+    "knowledge.connectors.links:_drop_sections": (lambda: re.escape("</script"), "search"),
     "knowledge.services.terminology:_contains_term": (lambda: r"(?<!\w)a+(?!\w)", "search"),
 }
 # Patterns that receive no input from outside.
@@ -234,6 +242,7 @@ RECURSIVE = {
     "conversations.api.anthropic.blocks:_read_document": "follows parsed JSON, whose parser bounds the depth",
     "conversations.api.anthropic.blocks:parse_text": "follows parsed JSON, whose parser bounds the depth",
     "conversations.runtime.journal:strip_unstorable_json": "follows parsed JSON, whose parsers bound the depth",
+    "knowledge.connectors.folder:FolderSource._walk": "stops at MAX_DEPTH",
     "knowledge.parsing.data:_iter_lines": "RecursionError becomes a ParseError",
     "knowledge.parsing.document:clean_data": "metadata of parsed files, in the parser's process",
     "knowledge.parsing.mail:_MailReader.read_message": "stops at a depth",
