@@ -80,7 +80,7 @@ def detect_question_language(question: str, languages: Sequence[str]) -> str:
 def _score_languages(text: str) -> dict[str, float]:
     """Return the probable languages of `text` with their probabilities, best first."""
     sample = " ".join(text[:_MAX_CHARACTERS].split())
-    letters = [letter for letter in sample if letter.isalpha()]
+    letters = list(filter(str.isalpha, sample))
     if len(letters) < 2:
         return {}
     if found := _detect_by_script(letters):
@@ -125,16 +125,12 @@ def load_detector() -> None:
 
 
 def _detect_by_script(letters: list[str]) -> str:
-    counts: dict[str, int] = {}
-    for letter in letters:
-        if letter > "\u0e00":
-            script = unicodedata.name(letter, "").partition(" ")[0]
-            if language := _SCRIPTS.get(script):
-                counts[language] = counts.get(language, 0) + 1
+    scripts = (unicodedata.name(letter, "").partition(" ")[0] for letter in letters if letter > "\u0e00")
+    counts = Counter(_SCRIPTS[script] for script in scripts if script in _SCRIPTS)
     if not counts:
         return ""
-    language = max(counts, key=lambda code: counts[code])
-    return language if counts[language] >= _MIN_SCRIPT_SHARE * len(letters) else ""
+    language, count = counts.most_common(1)[0]
+    return language if count >= _MIN_SCRIPT_SHARE * len(letters) else ""
 
 
 @cache

@@ -25,6 +25,7 @@ from config.testing.source_patterns import (
 from knowledge.parsing import ParseError as DocumentError
 from knowledge.parsing import parse_bytes
 from knowledge.parsing.number_formats import MAX_FORMAT
+from knowledge.question_words import _get_pattern
 from knowledge.terms import _compile_phrases
 
 LENGTH = 100_000
@@ -124,6 +125,9 @@ LINEAR = [
     "knowledge.sentences:_ITEM",
     "knowledge.sentences:_TABLE_ROW",
     "knowledge.sentences:_THAI_SPACE",
+    "knowledge.services.query_syntax:_EXCLUDED",
+    "knowledge.services.query_syntax:_TERM",
+    "knowledge.services.query_syntax:_WORDS",
     "knowledge.stemming:_WORD",
     "knowledge.terms:_APOSTROPHE",
     "knowledge.terms:_ASCII_TOKEN",
@@ -176,6 +180,8 @@ BUILT = {
     "config.api.scope_fields:ScopeField": (scope_pattern, "fullmatch"),
     # `a+` matches terms of any length.
     "conversations.services.glossary:_contains_term": (lambda: r"(?<!\w)a+(?!\w)", "search"),
+    "knowledge.fields:LanguageField": (lambda: r"^[a-z]{2}$", "search"),
+    "knowledge.question_words:_get_pattern": (lambda: _get_pattern("ja").pattern, "sub"),
     "knowledge.terms:_compile_phrases": (lambda: _compile_phrases("ja").pattern, "finditer"),
     "knowledge.connectors.links:_drop_sections": (lambda: re.escape("</script"), "search"),
     "knowledge.services.terminology:_contains_term": (lambda: r"(?<!\w)a+(?!\w)", "search"),

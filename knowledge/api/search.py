@@ -208,11 +208,9 @@ def _build_response(
 
 
 def _serialize_filter(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_serialize_filter(each) for each in value]
     if isinstance(value, datetime):
         return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
+    return [str(each) for each in value] if isinstance(value, list) else value
 
 
 def _build_hit(number: int, passage: FoundPassage, around: dict[UUID, PassageContext]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('config', '0003_scope_proofs'),
-        ('knowledge', '0010_learning'),
+        ('knowledge', '0011_languages'),
     ]
 
     operations = [

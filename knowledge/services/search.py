@@ -124,24 +124,21 @@ def search(
         EmbeddingError: If an embedder is unavailable.
         ValueError: If a filter is unknown.
     """
-    if not collections or not query.strip():
+    if not collections or not parse_query(query).text.strip():
         return []
     reranker, parsed = reranker or get_reranker(), parse_query(query[:MAX_QUERY])
-    query = parsed.text
-    if not query.strip():
-        return []
-    checked = _check_filters({name: value for name, value in (filters or {}).items() if value})
+    conditions = _check_filters(filters or {}) | parsed.build_conditions()
     prepared = prepare_search(
-        query,
+        parsed.text,
         collections,
         vectors=embed_search_query(query, collections, strategy=strategy) if vectors is None else vectors,
         strategy=strategy,
         limit=limit * RERANK_FACTOR if reranker else limit,
-        filters=checked | parsed.build_conditions(),
+        filters=conditions,
         snippets=snippets,
     )
     passages = [_build_passage(row, prepared.best) for row in execute_search(prepared)]
-    return rerank_passages(query, passages, reranker)[:limit] if reranker else passages
+    return rerank_passages(parsed.text, passages, reranker)[:limit] if reranker else passages
 
 
 def get_reranker() -> Reranker | None:
@@ -160,6 +157,12 @@ def rerank_passages(query: str, passages: Sequence[FoundPassage], reranker: Rera
 
 
 def _check_filters(filters: dict[str, Any]) -> dict[str, Any]:
+    """Return the filters that have a value.
+
+    Raises:
+        ValueError: If a filter is unknown.
+    """
+    filters = {name: value for name, value in filters.items() if value}
     if unknown := sorted(filters.keys() - FILTERS.keys()):
         raise ValueError(f"unknown filter {', '.join(unknown)}; supported filters: {', '.join(FILTERS)}")
     return filters
