@@ -8,6 +8,7 @@ from csp.constants import NONCE, NONE, SELF
 
 from config.api.slugs import SLUG_PATTERN
 from config.postgres.logins import OWNER, WEB
+from config.settings.embedding_models import read_models
 from config.settings.files import file_storages
 from config.settings.logs import logging_settings
 
@@ -230,10 +231,11 @@ UNFINISHED_BODIES_PER_CLIENT = env.int("UNFINISHED_BODIES_PER_CLIENT", default=3
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
 # Embedder for searching one's conversations. Empty: MiniLM if installed, else full-text search only.
 MESSAGE_EMBEDDER = env("MESSAGE_EMBEDDER", default="")
-# OpenAI-compatible embeddings endpoint, and its models with the dimensions of their vectors: NAME=1536,OTHER=1024.
+# Embeddings endpoint, compatible with OpenAI or Ollama, and its models: NAME=1536,OTHER=1024, or a JSON object whose
+# values are dimensions or objects with further options.
 EMBEDDINGS_URL = env("EMBEDDINGS_URL", default="")
 EMBEDDINGS_KEY = env("EMBEDDINGS_KEY", default="")
-EMBEDDINGS_MODELS = env.dict("EMBEDDINGS_MODELS", default={})
+EMBEDDINGS_MODELS = read_models(env("EMBEDDINGS_MODELS", default=""))
 # OpenAI-compatible chat endpoint whose model describes chunks in collections with enrichment enabled.
 ENRICHMENT_URL = env("ENRICHMENT_URL", default="")
 ENRICHMENT_KEY = env("ENRICHMENT_KEY", default="")

@@ -9,6 +9,7 @@ from rest_framework.exceptions import ErrorDetail
 
 from config.api.serializers import BaseSerializer, ReadOnlySerializer
 from config.api.sql_serialization import ColumnSQL, quote_identifier
+from knowledge.embedders import default_embedder
 from knowledge.models import Chunk, Collection, Document, RagQuery
 from knowledge.services.chunks import WARNINGS, list_warnings
 from knowledge.services.collections import check_model
@@ -40,15 +41,16 @@ class CollectionSerializer(BaseSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Validate the embedding model and set its dimensions."""
         attrs = super().validate(attrs)
-        if self.instance is None or "embedding_model" in attrs:
+        if self.instance is None:
+            attrs.setdefault("embedding_model", default_embedder(attrs.get("language", "")).name)
+        if "embedding_model" in attrs:
             attrs["dimensions"] = self._dimensions(attrs)
         return attrs
 
     def _dimensions(self, attrs: dict[str, Any]) -> int:
         collection: Any = self.instance
-        model = attrs.get("embedding_model") or (collection or Collection()).embedding_model
         try:
-            return check_model(collection, model)
+            return check_model(collection, attrs["embedding_model"])
         except ValidationError as error:
             (found,) = error.error_dict["embedding_model"]
             text = " ".join(found.messages)

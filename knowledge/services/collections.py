@@ -38,7 +38,7 @@ def get_or_create_collection(slug: str, **fields: Any) -> tuple[Collection, bool
     if found is not None:
         return found, False
     fields.setdefault("name", slug.replace("-", " ").capitalize())
-    fields.setdefault("embedding_model", default_embedder().name)
+    fields.setdefault("embedding_model", default_embedder(fields.get("language", "")).name)
     embedder = get_supported_embedder(fields["embedding_model"])
     collection = Collection(slug=slug, dimensions=embedder.dimensions, **fields)
     collection.full_clean(exclude=["tenant"])

@@ -1,27 +1,38 @@
 """The lexical embedder is stable and useful; an endpoint's failures become errors without secrets."""
 
+import json
 import math
 import subprocess
 import sys
 import time
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from agents.testing import FakeOpenAI, fail, invalid_reply, say, slow, unreachable_url
+from config.settings.embedding_models import read_models
 from config.testing.coverage import pause_tracing
+from knowledge import embedders
+from knowledge.checks import check_embedding_models
 from knowledge.embedders import (
+    E5Embedder,
     EmbeddingError,
     LexicalEmbedder,
     MiniLMEmbedder,
+    OllamaEmbedder,
     OpenAIEmbedder,
     default_embedder,
     get_embedder,
+    local_embedders,
 )
+from knowledge.embedders.e5 import FILE
+from knowledge.embedders.endpoint_models import EmbeddingModelError, read_endpoint_model
 from knowledge.embedders.minilm import CHECKSUMS
 
 needs_minilm = pytest.mark.skipif(
     not MiniLMEmbedder.available(), reason="requirements-minilm.txt not installed"
 )
+needs_e5 = pytest.mark.skipif(not E5Embedder.available(), reason="requirements-e5.txt not installed")
 KEY = "sk-very-secret"
 
 
@@ -137,10 +148,111 @@ def test_registry_knows_its_embedders():
         get_embedder("word2vec")
 
 
-def test_default_embedder_is_the_best_installed():
-    expected = "minilm-l6-v2" if MiniLMEmbedder.available() else "lexical-hash-384"
-    assert default_embedder().name == expected
-    assert default_embedder().dimensions == 384
+def reply_with(vector):
+    return invalid_reply(json.dumps({"data": [{"index": 0, "embedding": vector}]}).encode())
+
+
+def test_openai_shortens_and_normalizes_vectors():
+    with FakeOpenAI(reply_with([3.0, 4.0, 12.0])) as server:
+        vector = remote(server.base_url, dimensions=2, truncate=True).embed_query("words")
+    assert vector == [0.6, 0.8]
+    assert "dimensions" not in server.requests[0].body
+
+
+@pytest.mark.parametrize(
+    ("vector", "problem"),
+    [
+        ([1.0], "expected 2 dimensions"),
+        ([math.inf, 1e308, 1], "not finite"),
+        ([math.nan, 1, 1], "not finite"),
+    ],
+)
+def test_openai_rejects_vectors_that_cannot_be_shortened(vector, problem):
+    with FakeOpenAI(reply_with(vector)) as server, pytest.raises(EmbeddingError, match=problem):
+        remote(server.base_url, dimensions=2, truncate=True).embed(["words"])
+
+
+def test_openai_sends_dimensions_and_prefixes():
+    options = {"send_dimensions": True, "query_prefix": "query: ", "passage_prefix": "passage: "}
+    with FakeOpenAI(say("")) as server:
+        embedder = remote(server.base_url, **options)
+        embedder.embed_query("tides")
+        embedder.embed(["tides"])
+    assert [request.body["input"] for request in server.requests] == [["query: tides"], ["passage: tides"]]
+    assert server.requests[0].body["dimensions"] == 384
+
+
+def test_ollama_embeds_texts_in_order():
+    with FakeOpenAI(invalid_reply(b'{"model": "m", "embeddings": [[1, 0], [0, 1]]}')) as server:
+        embedder = OllamaEmbedder(model="m", dimensions=2, base_url=server.base_url.removesuffix("/v1"))
+        assert embedder.embed(["one", "two"]) == [[1.0, 0.0], [0.0, 1.0]]
+    assert embedder.name == "ollama:m"
+    assert server.requests[0].path == "/api/embed"
+    assert server.requests[0].body == {"model": "m", "input": ["one", "two"], "truncate": True}
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"embeddings": 1}', b'{"embeddings": [1]}', b'{"embeddings": [["x"]]}', b"[]"]
+)
+def test_ollama_rejects_invalid_answers(body):
+    with FakeOpenAI(invalid_reply(body)) as server, pytest.raises(EmbeddingError, match="gave no embeddings"):
+        OllamaEmbedder(model="m", dimensions=1, base_url=server.base_url).embed(["words"])
+
+
+def test_options_of_a_configured_model(settings):
+    settings.EMBEDDINGS_MODELS = {
+        "small": "1536",
+        "e5": {"dimensions": 384, "query_prefix": "query: ", "truncate": True},
+    }
+    embedders._get_cached_embedder.cache_clear()
+    small, e5 = get_embedder("openai:small"), get_embedder("ollama:e5")
+    assert (small.dimensions, small.truncate, small.query_prefix) == (1536, False, "")
+    assert (e5.dimensions, e5.truncate, e5.query_prefix) == (384, True, "query: ")
+
+
+@pytest.mark.parametrize("value", ["many", "", 0, -1, True, 1.5, "99999", None, [], {"dimensions": "١"}])
+def test_dimensions_of_a_model_must_be_a_number(value):
+    with pytest.raises(EmbeddingModelError, match="dimensions of small must be a number from 1 to 16000"):
+        read_endpoint_model("small", value)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"prefix": "x"}, "unknown options: prefix"),
+        ({"query_prefix": 1}, "query_prefix of small must be a str"),
+        ({"truncate": "yes"}, "truncate of small must be a bool"),
+        ({"passage_prefix": "x" * 2001}, "more than 2000 characters"),
+    ],
+)
+def test_options_of_a_model_are_checked(settings, options, problem):
+    settings.EMBEDDINGS_MODELS = {"small": {"dimensions": 384, **options}}
+    (found,) = check_embedding_models(None)
+    assert (found.id, problem in found.msg) == ("conclave.E030", True)
+
+
+def test_models_are_read_from_the_environment():
+    assert read_models("") == {}
+    assert read_models("small=1536, bge-m3=1024") == {"small": "1536", "bge-m3": "1024"}
+    assert read_models('{"e5": {"dimensions": 384}}') == {"e5": {"dimensions": 384}}
+    for text in ("small", "{small", "[1]"):
+        with pytest.raises(ImproperlyConfigured, match="EMBEDDINGS_MODELS"):
+            read_models(text)
+
+
+@pytest.mark.parametrize("language", [None, "", "en"])
+def test_default_embedder_of_english_texts(language):
+    expected = MiniLMEmbedder.name if MiniLMEmbedder.available() else LexicalEmbedder.name
+    if language is not None and not MiniLMEmbedder.available() and E5Embedder.available():
+        expected = E5Embedder.name
+    assert default_embedder(language).name == expected
+    assert default_embedder(language).dimensions == 384
+
+
+def test_default_embedder_of_other_languages():
+    expected = E5Embedder.name if E5Embedder.available() else LexicalEmbedder.name
+    assert default_embedder("de").name == expected
+    assert default_embedder("de").name in local_embedders()
 
 
 @pytest.mark.skipif(MiniLMEmbedder.available(), reason="MiniLM is installed")
@@ -165,3 +277,33 @@ def test_minilm_refuses_other_weights(tmp_path):
         (tmp_path / name).write_bytes(b"other")
     with pytest.raises(EmbeddingError, match="expected checksum"):
         MiniLMEmbedder(source=tmp_path).embed(["words"])
+
+
+@pytest.mark.skipif(E5Embedder.available(), reason="multilingual-e5-small is installed")
+def test_e5_says_how_to_install_it():
+    with pytest.raises(EmbeddingError, match=r"not installed; see requirements-e5\.txt"):
+        get_embedder("multilingual-e5-small")
+
+
+@needs_e5
+def test_e5_ranks_by_meaning_across_languages(tmp_path):
+    embedder = E5Embedder(cache_dir=tmp_path)
+    texts = ["Das Auto ist kaputt.", "Die Börse fiel.", "市场下跌了。"]
+    broken, fell, chinese = embedder.embed(texts)
+    question = embedder.embed_query("My car does not work")
+    assert cosine(question, broken) > max(cosine(question, fell), cosine(question, chinese))
+    assert cosine(fell, chinese) > cosine(broken, chinese)
+    assert E5Embedder(cache_dir=tmp_path).embed(texts[:1])[0] == pytest.approx(broken, abs=1e-2)
+
+
+@needs_e5
+def test_e5_embeds_empty_and_long_texts(tmp_path):
+    vectors = E5Embedder().embed(["", "\x00", "ﷺ" * 9000, "word " * 9000])
+    assert [round(cosine(vector, vector), 3) for vector in vectors] == [1.0] * 4
+
+
+@needs_e5
+def test_e5_refuses_other_weights(tmp_path):
+    (tmp_path / FILE).write_bytes(b"other")
+    with pytest.raises(EmbeddingError, match="expected checksum"):
+        E5Embedder(source=tmp_path).embed(["words"])

@@ -18,9 +18,9 @@ from conversations.api.parameters import EMBEDDINGS
 from conversations.api.wire_models import CompatError, WireModel, validate_schema
 from conversations.completions import embeddings
 from conversations.completions.turns import UnknownModelError
+from knowledge.embedders import local_embedders
 
 from .errors import error_body
-from .models import offline_embedders
 from .schemas import Name
 
 # Longer than a request to the endpoint of the model.
@@ -89,7 +89,7 @@ class EmbeddingsView(CompatView):
     def post(self, request: Any) -> HttpResponse:
         """Return one vector per text, as numbers or as base64 of little-endian 4-byte floats."""
         body = validate_schema(EmbeddingRequest, request.data)
-        is_local = body.model in offline_embedders()
+        is_local = body.model in local_embedders()
         self.require(*(("collections", "read") if is_local else ("integrations", "execute")))
         embed = self._embed_locally if is_local else self._embed_with_integration
 

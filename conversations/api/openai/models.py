@@ -12,18 +12,13 @@ from config.api.views import json_response
 from conversations.api.anthropic.errors import is_anthropic
 from conversations.api.anthropic.models import build_model_page, render_model
 from conversations.api.compat import CompatView, ModelNotFoundError
-from knowledge.embedders import LexicalEmbedder, MiniLMEmbedder
+from knowledge.embedders import local_embedders
 
 from .errors import error_body, get_error_renderer
 
 
 def _render_model(identifier: str, created: int, owner: str) -> dict[str, Any]:
     return {"id": identifier, "object": "model", "created": created, "owned_by": owner}
-
-
-def offline_embedders() -> list[str]:
-    """Return the names of the local embedders."""
-    return [LexicalEmbedder.name, *([MiniLMEmbedder.name] if MiniLMEmbedder.available() else [])]
 
 
 class ModelsView(CompatView):
@@ -53,7 +48,7 @@ class ModelsView(CompatView):
             if self.credential.allows("integrations", "execute"):
                 models += self._list_integration_models()
         if self.credential.allows("collections", "read"):
-            models += [_render_model(name, 0, "conclave") for name in offline_embedders()]
+            models += [_render_model(name, 0, "conclave") for name in local_embedders()]
         return models
 
     def _list_agents(self) -> list[dict[str, Any]]:
