@@ -110,6 +110,12 @@ DATABASE_OWNER = database_for(OWNER)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PARTITIONS_AHEAD = env.int("PARTITIONS_AHEAD", default=3)
 SEARCH_RERANKER = env("SEARCH_RERANKER", default="")
+# Endpoint of a cross-encoder that reranks search results, in the format of `cohere`, `jina` or `tei`.
+RERANKER_URL = env("RERANKER_URL", default="")
+RERANKER_KEY = env("RERANKER_KEY", default="")
+RERANKER_MODEL = env("RERANKER_MODEL", default="")
+RERANKER_SHAPE = env("RERANKER_SHAPE", default="cohere")
+RERANKER_TIMEOUT = env.float("RERANKER_TIMEOUT", default=2.0)
 VECTOR_PARTITION_ROWS = env.int("VECTOR_PARTITION_ROWS", default=10_000)
 
 AUTH_USER_MODEL = "accounts.User"

@@ -6,14 +6,13 @@ combination (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.utils.module_loading import import_string
 from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
@@ -25,6 +24,9 @@ from knowledge.models import Collection, RagQuery, vector_model
 from knowledge.question_words import strip_question_words
 from knowledge.services.query_syntax import parse_query
 from knowledge.services.search_sql import FILTERS, HIT_END, HIT_START, build_search_sql
+from knowledge.rerankers import Reranker
+from knowledge.services.reranking import get_reranker, rerank_passages
+from knowledge.services.search_sql import FILTERS, HEADLINE, build_search_sql
 from knowledge.services.sensitive_reads import record_sensitive_reads
 from knowledge.services.word_frequencies import frequent_words
 
@@ -62,18 +64,20 @@ LEXICAL, SEMANTIC = LegWeight(0.3, 0.9), LegWeight(1.0, 1.0)
 # A search by vectors alone has no maximum distance, so that it returns as many passages as requested.
 VECTORS_ONLY = LegWeight(1.0, ANY_DISTANCE)
 
-Reranker = Callable[[str, Sequence[str]], Sequence[float]]
-
 
 @dataclass(frozen=True, slots=True)
 class RankExplanation:
-    """Rank and score of a passage in each leg; None if the leg did not find it."""
+    """Rank and score of a passage in each leg; None if the leg did not find it.
+
+    `rerank_error` says why reranking failed; the passages then have the order of the fusion.
+    """
 
     text_rank: int | None = None
     text_score: float | None = None
     vector_rank: int | None = None
     similarity: float | None = None
     rerank_score: float | None = None
+    rerank_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ def search(
         filters: `metadata` (contained in the chunk's or the document's), `documents` (ids), `sources`, `file_types`,
             `languages` (ISO 639-1), `tags` (any of the document's), `uploaded_after`, `uploaded_before`.
         snippets: Whether to return snippets with marked matches.
-        reranker: Function that rescores passages; `SEARCH_RERANKER` by default.
+        reranker: Function that rescores passages; by default the configured one.
         vectors: Query vectors computed by `embed_search_query` before the transaction.
 
     Raises:
@@ -128,6 +132,7 @@ def search(
         return []
     reranker, parsed = reranker or get_reranker(), parse_query(query[:MAX_QUERY])
     conditions = _check_filters(filters or {}) | parsed.build_conditions()
+    reranker, query = reranker or get_reranker(collections), query[:MAX_QUERY]
     prepared = prepare_search(
         parsed.text,
         collections,
@@ -139,21 +144,6 @@ def search(
     )
     passages = [_build_passage(row, prepared.best) for row in execute_search(prepared)]
     return rerank_passages(parsed.text, passages, reranker)[:limit] if reranker else passages
-
-
-def get_reranker() -> Reranker | None:
-    """Import the reranker configured in `SEARCH_RERANKER`."""
-    return import_string(settings.SEARCH_RERANKER) if settings.SEARCH_RERANKER else None
-
-
-def rerank_passages(query: str, passages: Sequence[FoundPassage], reranker: Reranker) -> list[FoundPassage]:
-    """Sort the passages by the reranker's scores without changing their own scores."""
-    scores = [float(score) for score in reranker(query, [passage.text for passage in passages])]
-    explained = [
-        replace(passage, explanation=replace(passage.explanation, rerank_score=score))
-        for passage, score in zip(passages, scores, strict=True)
-    ]
-    return sorted(explained, key=lambda passage: -(passage.explanation.rerank_score or 0.0))
 
 
 def _check_filters(filters: dict[str, Any]) -> dict[str, Any]:
