@@ -68,6 +68,7 @@ LINEAR = [
     "conversations.runtime.citations:REMOVED_MARKER",
     "conversations.runtime.mcp_tools:INVALID_NAME_CHARACTERS",
     "conversations.runtime.query_rewriting:LIST_MARKER",
+    "conversations.runtime.reranking:NUMBER",
     "conversations.services.export:_MARKUP",
     "conversations.services.export:_RUN",
     "conversations.services.extractive_summary:_DECISION",

@@ -40,11 +40,6 @@ class RewrittenQuery:
     usage: tuple[dict[str, Any], ...] = ()
     prompt_id: UUID | None = None
 
-    def render(self) -> dict[str, Any]:
-        """Return what the journal stores."""
-        prompts = {"prompts": [str(self.prompt_id)]} if self.prompt_id else {}
-        return prompts | ({"usage": list(self.usage)} if self.usage else {})
-
 
 async def rewrite_query(turn: "TurnContext", query: str) -> RewrittenQuery:
     """Return the query with further ones that mean the same; only the query if rewriting is off or fails."""

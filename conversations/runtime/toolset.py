@@ -13,6 +13,7 @@ from conversations.runtime.exceptions import TurnError
 from conversations.runtime.journal import current_call_key, serialize_passage, strip_unstorable
 from conversations.runtime.mcp_tools import build_mcp_tools
 from conversations.runtime.query_rewriting import RewrittenQuery, rewrite_query
+from conversations.runtime.reranking import RankedPassages, search_and_rank
 from conversations.runtime.tools import build_tool, build_tools
 from conversations.runtime.turns import TurnContext
 from knowledge.services.query_fusion import search_queries
@@ -39,21 +40,32 @@ def _build_search_tool(turn: TurnContext) -> Any:
         Args:
             query: what to look for, in natural language.
         """
-        query = strip_unstorable(query)
+        query, started, ranked = strip_unstorable(query), time.perf_counter(), None
         rewritten = await rewrite_query(turn, query)
         try:
-            return await sync_to_async(search_passages)(turn, query, rewritten)
+            ranked = await search_and_rank(turn, rewritten.queries)
+            return await sync_to_async(search_passages)(turn, query, rewritten, ranked, started=started)
         except Exception as error:
             logger.exception("search failed")
-            turn.journal.usage += rewritten.usage
+            turn.journal.usage += [*rewritten.usage, *(ranked.usage if ranked else ())]
             raise TurnError("search_failed", "The knowledge base could not be searched.") from error
 
     return build_tool(search_knowledge, "search_knowledge", metadata={"idempotent": True, "atomic": True})
 
 
-def search_passages(turn: TurnContext, query: str, rewritten: RewrittenQuery) -> list[dict[str, Any]]:
-    """Search, number the passages and record the call, in one transaction."""
-    started, moment = time.perf_counter(), timezone.now()
+def search_passages(
+    turn: TurnContext,
+    query: str,
+    rewritten: RewrittenQuery,
+    ranked: RankedPassages | None = None,
+    *,
+    started: float,
+) -> list[dict[str, Any]]:
+    """Search, number the passages and record the call, in one transaction.
+
+    `ranked` are passages found before; `started` is `time.perf_counter()` of the beginning.
+    """
+    moment = timezone.now()
     with turn.caller.scope():
         execution = ToolExecution.objects.create(
             conversation_id=turn.conversation_id,
@@ -64,7 +76,7 @@ def search_passages(turn: TurnContext, query: str, rewritten: RewrittenQuery) ->
             status=ToolStatus.RUNNING,
             started_at=moment,
         )
-        found = search_queries(rewritten.queries, turn.collections)
+        found = ranked.passages if ranked else search_queries(rewritten.queries, turn.collections)
         log_query(
             query,
             found,
@@ -82,9 +94,22 @@ def search_passages(turn: TurnContext, query: str, rewritten: RewrittenQuery) ->
         execution.save()
         call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
         passages = [serialize_passage(passage) for passage in found]
-        result = {"result": rows, "passages": passages, "tool_calls": [call], **rewritten.render()}
+        result = {
+            "result": rows,
+            "passages": passages,
+            "tool_calls": [call],
+            **_render_requests(rewritten, ranked),
+        }
         turn.journal.add_result(current_call_key.get(), result)
     return rows
+
+
+def _render_requests(*requests: RewrittenQuery | RankedPassages | None) -> dict[str, Any]:
+    """Return the prompts and the usage of the model requests, as the journal stores them."""
+    found = [each for each in requests if each]
+    prompts = [str(each.prompt_id) for each in found if each.prompt_id]
+    usage = [row for each in found for row in each.usage]
+    return ({"prompts": prompts} if prompts else {}) | ({"usage": usage} if usage else {})
 
 
 def _render_passage(number: int, passage: FoundPassage) -> dict[str, Any]:
