@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import tempfile
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -40,6 +41,7 @@ class TransformerEmbedder(ABC):
         self.cache_dir = cache_dir
         self.source = source
         self.threads = threads
+        self._lock = threading.Lock()
 
     @classmethod
     def available(cls) -> bool:
@@ -65,7 +67,9 @@ class TransformerEmbedder(ABC):
     def _forward(self, texts: list[str]) -> list[Vector]:
         import numpy as np
 
-        tokenizer, encoder = self._model
+        # Threads wait for the first one, because loading a model twice at a time takes twice the memory.
+        with self._lock:
+            tokenizer, encoder = self._model
         tokens = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
         hidden = np.array(encoder.forward_batch(tokens).last_hidden_state)
         pairs = zip(hidden, tokens, strict=True)
