@@ -22,11 +22,10 @@ from knowledge.embedders import get_embedder
 from knowledge.languages import detect_question_language
 from knowledge.models import Collection, RagQuery, vector_model
 from knowledge.question_words import strip_question_words
-from knowledge.services.query_syntax import parse_query
-from knowledge.services.search_sql import FILTERS, HIT_END, HIT_START, build_search_sql
 from knowledge.rerankers import Reranker
+from knowledge.services.query_syntax import parse_query
 from knowledge.services.reranking import get_reranker, rerank_passages
-from knowledge.services.search_sql import FILTERS, HEADLINE, build_search_sql
+from knowledge.services.search_sql import FILTERS, HIT_END, HIT_START, build_search_sql
 from knowledge.services.sensitive_reads import record_sensitive_reads
 from knowledge.services.word_frequencies import frequent_words
 
@@ -130,9 +129,8 @@ def search(
     """
     if not collections or not parse_query(query).text.strip():
         return []
-    reranker, parsed = reranker or get_reranker(), parse_query(query[:MAX_QUERY])
+    reranker, parsed = reranker or get_reranker(collections), parse_query(query[:MAX_QUERY])
     conditions = _check_filters(filters or {}) | parsed.build_conditions()
-    reranker, query = reranker or get_reranker(collections), query[:MAX_QUERY]
     prepared = prepare_search(
         parsed.text,
         collections,
