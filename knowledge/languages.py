@@ -105,7 +105,9 @@ def detect_languages(texts: Sequence[str]) -> list[str]:
     main = lengths.most_common(1)[0][0] if lengths else ""
     if not main:
         # Many short texts together may be long enough.
-        main = detect_language(" ".join(texts[:MAX_JOINED])) or _guess_language(texts)
+        main = detect_language(" ".join(texts[:MAX_JOINED]), min_score=MIN_CHUNK_SCORE) or _guess_language(
+            texts
+        )
     return [code or main for code in found]
 
 

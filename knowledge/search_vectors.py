@@ -120,10 +120,10 @@ DECLARE
   place int;
 BEGIN
   -- Each word has one position in the vector of all words, so the positions of the lexemes lead to the words.
-  words := ARRAY(SELECT DISTINCT lower(found[1] COLLATE pg_c_utf8)
+  words := ARRAY(SELECT DISTINCT lower(piece[1] COLLATE pg_c_utf8)
     FROM regexp_matches(content,
-      '[^\s\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f{_SEPARATORS}]+', 'g') AS found
-    WHERE found[1] IS NFKC NORMALIZED AND found[1] !~ '[{_PAIRED}{_MARKS}]' AND length(found[1]) < 100);
+      '[^\s\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f{_SEPARATORS}]+', 'g') AS piece
+    WHERE piece[1] IS NFKC NORMALIZED AND piece[1] !~ '[{_PAIRED}{_MARKS}]' AND length(piece[1]) < 100);
   SELECT string_agg(DISTINCT quote_literal(words[position]), ' | ') INTO hits
   FROM unnest(knowledge_to_tsvector(language, array_to_string(words, ' '))) AS t, unnest(t.positions) AS position
   WHERE t.lexeme = ANY(lexemes) AND words[position] IS NOT NULL;

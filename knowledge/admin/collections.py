@@ -40,6 +40,7 @@ class CollectionAdmin(BaseModelAdmin):
         fieldset(None, ("name", "slug"), "description", ("status", "is_sensitive")),
         fieldset(
             "Indexing",
+            ("language", "languages"),
             ("embedding_model", "dimensions", "next_embedding_model"),
             ("chunk_size", "chunk_overlap"),
         ),
@@ -82,7 +83,7 @@ class DocumentAdmin(BaseModelAdmin):
     search_fields = ("title", "filename", "source")
     fieldsets = (
         fieldset(None, "title", ("collection", "status", "progress"), "error_message", "warnings"),
-        fieldset("File", "source", ("filename", "file_type", "file_size"), "checksum"),
+        fieldset("File", "source", ("filename", "file_type", "file_size"), ("language", "checksum")),
         fieldset(
             "Origin", ("origin", "uploaded_by", "uploaded_at"), ("connector", "source_version"), "chunk_count"
         ),
@@ -146,7 +147,7 @@ class ChunkAdmin(ReadOnlyAdmin):
     search_help_text = "Start of a document title, or the exact source."
     fieldsets = (
         fieldset(None, ("collection", "document"), ("chunk_index", "page"), "context", "content"),
-        fieldset("Indexing", ("token_count", "embedding_model"), ("start", "end")),
+        fieldset("Indexing", ("token_count", "embedding_model", "language"), ("start", "end")),
         fieldset(
             "Meaning",
             "semantic_category",

@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from config.tenancy.scope import require_scope, require_tenant_id
 from knowledge.choices import RetrievalStrategy
 from knowledge.embedders import get_embedder
+from knowledge.embedders.e5 import E5Embedder
 from knowledge.languages import detect_question_language
 from knowledge.models import Collection, RagQuery, vector_model
 from knowledge.question_words import strip_question_words
@@ -51,17 +52,25 @@ RERANK_FACTOR = 3
 
 @dataclass(frozen=True, slots=True)
 class LegWeight:
-    """Weight of a vector leg relative to the text leg, and its maximum cosine distance."""
+    """Weight of a vector leg relative to the text leg, and its maximum cosine distance.
+
+    `relative` scales the similarities to the range of the candidates.
+    """
 
     weight: float
     farthest: float
+    relative: bool = True
 
 
 # Chosen with ten of the fifteen languages of `benchmarks/data/languages`. A lexical embedder sees the same words as the
 # text leg, so it gets less weight and a lower maximum distance.
-LEXICAL, SEMANTIC = LegWeight(0.3, 0.9), LegWeight(1.0, 1.0)
+LEXICAL, SEMANTIC, MULTILINGUAL = (
+    LegWeight(0.3, 0.9, relative=False),
+    LegWeight(1.0, 1.0),
+    LegWeight(2.5, 1.0),
+)
 # A search by vectors alone has no maximum distance, so that it returns as many passages as requested.
-VECTORS_ONLY = LegWeight(1.0, ANY_DISTANCE)
+VECTORS_ONLY = LegWeight(1.0, ANY_DISTANCE, relative=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +121,7 @@ def search(
     reranker: Reranker | None = None,
     vectors: Mapping[str, str] | None = None,
 ) -> list[FoundPassage]:
-    """Return the passages of `collections` most relevant to `query`, best first.
-
-    The query may contain the operators of `query_syntax`. Needs a tenant scope.
+    """Return the passages most relevant to `query`, in which `query_syntax` applies. Needs a tenant scope.
 
     Args:
         filters: `metadata` (contained in the chunk's or the document's), `documents` (ids), `sources`, `file_types`,
@@ -130,14 +137,13 @@ def search(
     if not collections or not parse_query(query).text.strip():
         return []
     reranker, parsed = reranker or get_reranker(collections), parse_query(query[:MAX_QUERY])
-    conditions = _check_filters(filters or {}) | parsed.build_conditions()
     prepared = prepare_search(
         parsed.text,
         collections,
         vectors=embed_search_query(query, collections, strategy=strategy) if vectors is None else vectors,
         strategy=strategy,
         limit=limit * RERANK_FACTOR if reranker else limit,
-        filters=conditions,
+        filters=_check_filters(filters or {}) | parsed.build_conditions(),
         snippets=snippets,
     )
     passages = [_build_passage(row, prepared.best) for row in execute_search(prepared)]
@@ -189,16 +195,18 @@ def prepare_search(
     # Below the threshold an exact comparison is as fast as the index and misses nothing.
     approximate = bool(legs) and chunks > settings.VECTOR_PARTITION_ROWS and not filters
     parameters = {
+        **FIXED,
         "candidates": max(CANDIDATES, limit),
         "text_weight": text_weight,
         "limit": limit,
-        **FIXED,
         **_build_filter_parameters(collections, filters),
         **(_build_word_parameters(query, collections, chunks) if text_weight or snippets else {}),
         **_build_leg_parameters(legs),
     }
     sql = build_search_sql(
         tables=[leg.table for leg in legs],
+        # Similarities of different models are comparable only relative to their candidates.
+        relative=[leg.part.relative or len(legs) > 1 for leg in legs],
         text=text_weight > 0,
         filters=filters,
         snippets=snippets,
@@ -280,7 +288,9 @@ def _build_legs(
 
 
 def _get_leg_weight(embedding_model: str) -> LegWeight:
-    return LEXICAL if embedding_model.startswith("lexical") else SEMANTIC
+    if embedding_model.startswith("lexical"):
+        return LEXICAL
+    return MULTILINGUAL if embedding_model == E5Embedder.name else SEMANTIC
 
 
 def _build_filter_parameters(collections: Sequence[Collection], filters: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,8 +60,7 @@ matched AS (
     FROM hits h JOIN rarity r USING (word) CROSS JOIN typical t GROUP BY h.id
     ORDER BY score DESC, h.id LIMIT %(candidates)s) s
 )"""
-# One leg per model. Distances of different models are not comparable, so if there are several, each is divided by the
-# best of its leg.
+# One leg per model.
 # The index is approximate and filters after scanning. If it returns too few rows, all vectors are compared.
 VECTOR_LEG = """
 near_{leg} AS MATERIALIZED (
@@ -83,8 +82,11 @@ compared_{leg} AS (
   WHERE v.tenant_id = %(tenant)s AND v.collection_id = ANY(%(collections_{leg})s){where}
   ORDER BY distance LIMIT %(candidates)s
 )"""
+# Cosines of language models lie close together, in a range that differs by model, so they are scaled to the range of
+# the candidates. Those of the lexical embedder are not: most of its candidates share no word with the question.
 SIMILARITY = "greatest(0, 1 - distance)"
-RELATIVE_SIMILARITY = f"{SIMILARITY} / greatest(0.01, max(1 - distance) OVER ())"
+RELATIVE_SIMILARITY = """coalesce((max(distance) OVER () - distance)
+      / nullif(max(distance) OVER () - min(distance) OVER (), 0), 1)"""
 RANKED_VECTORS = """
   SELECT id, distance, row_number() OVER (ORDER BY distance, id) AS rank,
     %(weight_{leg})s::float * {similarity} AS share
@@ -138,6 +140,7 @@ BY_READING = (
 def build_search_sql(
     *,
     tables: Sequence[str],
+    relative: Sequence[bool] = (),
     text: bool,
     filters: Mapping[str, Any],
     snippets: bool,
@@ -147,6 +150,7 @@ def build_search_sql(
     """Return the statement with an optional text leg and a vector leg per table.
 
     Args:
+        relative: For each table, whether its similarities are scaled to the range of the candidates.
         by_index: Whether to match words with the index instead of scanning every chunk.
         approximate: Whether to use the vector index; with filters, vectors are always compared exactly.
     """
@@ -160,9 +164,9 @@ def build_search_sql(
         one = VECTOR_LEG if approximate and not filters else EXACT_VECTOR_LEG
         parts.append(one.format(leg=leg, table=table, join=join, where=where))
     if tables:
-        similarity = SIMILARITY if len(tables) == 1 else RELATIVE_SIMILARITY
         ranked = " UNION ALL ".join(
-            RANKED_VECTORS.format(leg=leg, similarity=similarity) for leg in range(len(tables))
+            RANKED_VECTORS.format(leg=leg, similarity=RELATIVE_SIMILARITY if scaled else SIMILARITY)
+            for leg, scaled in enumerate(relative or [False] * len(tables))
         )
         parts.append(f"\nby_vector AS ({ranked}\n)")
     return f"WITH {','.join(parts)},{_build_fusion_sql(text=text, vectors=bool(tables), snippets=snippets)}"
