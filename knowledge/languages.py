@@ -127,8 +127,9 @@ def load_detector() -> None:
 
 
 def _detect_by_script(letters: list[str]) -> str:
-    scripts = (unicodedata.name(letter, "").partition(" ")[0] for letter in letters if letter > "\u0e00")
-    counts = Counter(_SCRIPTS[script] for script in scripts if script in _SCRIPTS)
+    foreign = [letter for letter in set(letters) if letter > "\u0e00"]
+    scripts = {letter: unicodedata.name(letter, "").partition(" ")[0] for letter in foreign}
+    counts = Counter(_SCRIPTS[scripts[each]] for each in letters if scripts.get(each) in _SCRIPTS)
     if not counts:
         return ""
     language, count = counts.most_common(1)[0]

@@ -65,7 +65,6 @@ def search_passages(
 
     `ranked` are passages found before; `started` is `time.perf_counter()` of the beginning.
     """
-    moment = timezone.now()
     with turn.caller.scope():
         execution = ToolExecution.objects.create(
             conversation_id=turn.conversation_id,
@@ -74,7 +73,7 @@ def search_passages(
             tool_name="search_knowledge",
             tool_input={"query": query},
             status=ToolStatus.RUNNING,
-            started_at=moment,
+            started_at=timezone.now(),
         )
         found = ranked.passages if ranked else search_queries(rewritten.queries, turn.collections)
         log_query(
@@ -86,22 +85,19 @@ def search_passages(
             conversation_id=turn.conversation_id,
             filters={"queries": rewritten.queries} if rewritten.queries != [query] else None,
         )
-        first = len(turn.journal.passages) + 1
-        rows = [_render_passage(number, passage) for number, passage in enumerate(found, first)]
-        execution.tool_output = [{"id": row["id"], "score": row["score"]} for row in rows]
-        execution.status, execution.completed_at = ToolStatus.COMPLETED, timezone.now()
-        execution.execution_time_ms = int((time.perf_counter() - started) * 1000)
-        execution.save()
+        rows = [_render_passage(*each) for each in enumerate(found, len(turn.journal.passages) + 1)]
+        _complete(execution, rows, started)
         call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
-        passages = [serialize_passage(passage) for passage in found]
-        result = {
-            "result": rows,
-            "passages": passages,
-            "tool_calls": [call],
-            **_render_requests(rewritten, ranked),
-        }
-        turn.journal.add_result(current_call_key.get(), result)
+        result = {"result": rows, "passages": list(map(serialize_passage, found)), "tool_calls": [call]}
+        turn.journal.add_result(current_call_key.get(), result | _render_requests(rewritten, ranked))
     return rows
+
+
+def _complete(execution: ToolExecution, rows: list[dict[str, Any]], started: float) -> None:
+    execution.tool_output = [{"id": row["id"], "score": row["score"]} for row in rows]
+    execution.status, execution.completed_at = ToolStatus.COMPLETED, timezone.now()
+    execution.execution_time_ms = int((time.perf_counter() - started) * 1000)
+    execution.save()
 
 
 def _render_requests(*requests: RewrittenQuery | RankedPassages | None) -> dict[str, Any]:

@@ -26,7 +26,6 @@ class CollectionSerializer(BaseSerializer):
             "slug",
             "description",
             "language",
-            "languages",
             "embedding_model",
             "next_embedding_model",
             "dimensions",

@@ -205,8 +205,7 @@ def prepare_search(
     }
     sql = build_search_sql(
         tables=[leg.table for leg in legs],
-        # Similarities of different models are comparable only relative to their candidates.
-        relative=[leg.part.relative or len(legs) > 1 for leg in legs],
+        relative=_list_relative_legs(legs),
         text=text_weight > 0,
         filters=filters,
         snippets=snippets,
@@ -218,6 +217,11 @@ def prepare_search(
     # An exact vector search of a small tenant has one good plan, and planning takes longer than executing it.
     one_plan = bool(legs) and not (text_weight or approximate or filters or snippets)
     return PreparedSearch(sql, parameters, effort, best, one_plan)
+
+
+def _list_relative_legs(legs: "Sequence[_VectorLeg]") -> list[bool]:
+    # Similarities of different models are comparable only relative to their candidates.
+    return [leg.part.relative or len(legs) > 1 for leg in legs]
 
 
 def _build_leg_parameters(legs: "Sequence[_VectorLeg]") -> dict[str, Any]:

@@ -60,6 +60,7 @@ class ChunkFactory(BaseFactory):
     collection = factory.SelfAttribute("document.collection")
     chunk_index = factory.Sequence(int)
     content = factory.Sequence(lambda n: f"Passage {n} about partitions and policies.")
+    language = "en"
 
     class Meta:
         model = Chunk

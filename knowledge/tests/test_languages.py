@@ -24,7 +24,7 @@ TEXTS = {
 }
 QUESTIONS = {
     "en": "When do the boats leave?",
-    "de": "Welche Kündigungsfrist hat ein Vertrag?",
+    "de": "Welche Kündigungsfrist gilt für einen Vertrag?",
     "fr": "Quand le remboursement est-il versé ?",
     "ru": "Как часто менять пароль?",
     "ar": "متى تتغير كلمة المرور؟",

@@ -1,0 +1,98 @@
+"""Recursive functions have bounded depth.
+
+Each one in the source is listed here with its bound, so a new one fails the test until it is listed.
+"""
+
+from config.testing.source_patterns import list_recursive_functions
+
+XML_READERS = (
+    "equations:_format",
+    "equations:_format_children",
+    "opendocument_text:BlockReader._collect_frame",
+    "opendocument_text:BlockReader._read_child",
+    "opendocument_text:BlockReader._read_frame",
+    "opendocument_text:BlockReader._read_inline",
+    "opendocument_text:BlockReader._read_list",
+    "opendocument_text:BlockReader._read_note",
+    "opendocument_text:BlockReader._read_object",
+    "opendocument_text:BlockReader._read_table",
+    "opendocument_text:BlockReader.iter_blocks",
+    "opendocument_text:BlockReader.read_paragraph",
+    "opendocument_text:_iter_rows",
+    "slides:_SlideDeck._read_alternatives",
+    "slides:_SlideDeck._read_shapes",
+    "word:_WordDocument._read_block",
+    "word:_WordDocument._read_cell",
+    "word:_iter_blocks",
+    "word_text:ParagraphReader._read_alternatives",
+    "word_text:ParagraphReader._read_children",
+    "word_text:ParagraphReader._read_inline",
+    "word_text:ParagraphReader._read_link",
+    "word_text:ParagraphReader._read_shape",
+    "word_text:ParagraphReader.read",
+)
+RECURSIVE = {
+    "agents.services.payloads:_cut": "follows what `mask_value` or the parser of a request bounds",
+    "tenants.services.deletion:_delete_files": "folders of our own storage",
+    "tenants.services.export:_list_files": "folders of our own storage",
+    "tenants.services.usage:_split_span": "once for each interval: month, day, hour",
+    "agents.runtime.builtin_tools:_evaluate": "expressions have a maximum length",
+    "agents.runtime.mcp_client:_parts": "exception groups of our own tasks",
+    "agents.runtime.prices:_listed_price": "calls the library's function of the same name",
+    "agents.runtime.prices:price": "calls the library's function of the same name",
+    "config.admin.bases:_rename_fields": "declarations in the source",
+    "config.admin.name_resolution:ResolveIdsMixin._shown_as": "declarations in the source",
+    "config.api.checks:iter_callbacks": "declarations in the source",
+    "config.api.examples:_build_object": "schemas of the source",
+    "config.api.examples:build_example": "schemas of the source",
+    "config.api.exceptions:_pointers": "follows the nesting of parsed bodies, which MAX_DEPTH bounds",
+    "config.api.parsers:_check_value": "stops at MAX_DEPTH",
+    "config.api.unknown_members:_iter_refused": "follows the nesting of parsed bodies, which MAX_DEPTH bounds",
+    "config.db.constraint_messages:iter_lookups": "declarations in the source",
+    "config.http.ssrf:is_public": "one level: the address embedded in an address",
+    "config.observability.masking:_mask_field": "stops at DEEPEST",
+    "config.observability.masking:mask_value": "stops at DEEPEST",
+    "config.postgres.cluster:_main": "arguments of the command line",
+    "config.serving.threads:FairThreadPool._run": "starts a thread, which calls the other function",
+    "config.serving.threads:FairThreadPool._wake": "starts a thread, which calls the other function",
+    "conversations.api.anthropic.blocks:_iter_blocks": "follows parsed JSON, whose parser bounds the depth",
+    "conversations.api.anthropic.blocks:_read_document": "follows parsed JSON, whose parser bounds the depth",
+    "conversations.api.anthropic.blocks:parse_text": "follows parsed JSON, whose parser bounds the depth",
+    "conversations.runtime.journal:strip_unstorable_json": "follows parsed JSON, whose parsers bound the depth",
+    "knowledge.connectors.folder:FolderSource._walk": "stops at MAX_DEPTH",
+    "knowledge.parsing.data:_iter_lines": "RecursionError becomes a ParseError",
+    "knowledge.parsing.document:clean_data": "metadata of parsed files, in the parser's process",
+    "knowledge.parsing.mail:_MailReader.read_message": "stops at a depth",
+    "knowledge.parsing.markup:_definitions": "RecursionError becomes plain text; Python's parser bounds nesting",
+    "knowledge.parsing.pdf:_collect": "stops at MAX_DEPTH",
+    "knowledge.parsing.sandbox:_ParserProcess.end": "registers itself for the exit of the process",
+    "knowledge.parsing.word:_WordDocument._read_table": "stops at MAX_NESTED_TABLES",
+    **{
+        f"knowledge.parsing.{name}": "follows the nesting of XML elements, which the XML parser bounds"
+        for name in XML_READERS
+    },
+    "knowledge.services.learning:flatten_text": "follows stored JSON, whose depth the API bounds",
+    "knowledge.services.transfer:_clean_json": "RecursionError becomes a TransferError",
+    "workflows.language.checks:_Checker._check_step": "once for the steps of a map, which contain none",
+    "workflows.language.checks:_Checker._check_templates": "follows parsed JSON, whose parsers bound the depth",
+    "workflows.language.documents:_Builder._build": "stops at MAX_DEPTH",
+    "workflows.language.documents:_Builder._build_list": "stops at MAX_DEPTH",
+    "workflows.language.documents:_Builder._build_mapping": "stops at MAX_DEPTH",
+    "workflows.language.expressions:_Result._convert": "follows stored JSON and expressions of at most 32 levels",
+    "workflows.language.expressions:_Result.convert": "follows stored JSON and expressions of at most 32 levels",
+    "workflows.language.expressions:_parse_type": "types of a JSON Schema, whose parsers bound the depth",
+    "workflows.language.expressions:find_expressions": "follows parsed JSON, whose parsers bound the depth",
+    "workflows.language.expressions:resolve": "follows parsed JSON, whose parsers bound the depth",
+    "workflows.language.language_schema:_remove_titles": "the schema of the language",
+    "workflows.language.schema_types:_get_type": "follows parsed JSON, whose parsers bound the depth",
+    "workflows.language.schema_types:describe_schema": "stops at MAX_DEPTH",
+    "workflows.services.publishing:_set_member": "the path of a step's member",
+    "workflows.services.version_diff:_compare": "follows stored JSON, whose depth the API bounds",
+    "workflows.services.version_diff:_compare_members": "follows stored JSON, whose depth the API bounds",
+    "workflows.services.runs:cancel_children": "runs start each other at most MAX_DEPTH deep",
+    "workflows.services.runs:end_run": "runs start each other at most MAX_DEPTH deep",
+}
+
+
+def test_every_recursive_function_is_listed():
+    assert list_recursive_functions() == set(RECURSIVE)
