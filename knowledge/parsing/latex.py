@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import PurePath
 
-from knowledge.parsing.document import ReaderResult, TextBlock, decode
+from knowledge.parsing.document import ParseError, ReaderResult, TextBlock, decode
 
 MAX_LEVEL = 20
+MAX_GROUPS = 1000
 _TOKEN = re.compile(
     r"\\(begin|end)\s{0,9}\{([^{}\n]{1,60})\}|\\([a-zA-Z@]{1,60})(\*?)|\\(.)|(\$\$?)|([{}])|(&)|(%[^\n]*(?:\n|$))|([^\\${}&%]+)",
     re.DOTALL,
@@ -159,6 +160,8 @@ class _LatexReader:
 
     def _change_group(self, brace: str) -> None:
         if brace == "{":
+            if len(self._groups) >= MAX_GROUPS:
+                raise ParseError(f"The file has more than {MAX_GROUPS:,} nested groups.")
             if self._waiting:
                 self._groups.append((self._parts, self._waiting[0], self._waiting[1:]))
                 self._parts, self._waiting = [], []
