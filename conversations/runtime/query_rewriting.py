@@ -4,8 +4,6 @@ The agent's model rewrites a query with the factory prompt `search.query`, withi
 model, which cannot, gets the synonyms of glossary terms in the query instead.
 """
 
-import asyncio
-import json
 import logging
 import re
 from dataclasses import asdict, dataclass
@@ -18,6 +16,7 @@ from agents.choices import Provider
 from agents.runtime.providers import classify_error
 from agents.services.factory_prompts import RenderedPrompt, render_factory_prompt
 from conversations.runtime.journal import strip_unstorable
+from conversations.runtime.model_requests import request_agent_model
 from conversations.runtime.turn_results import get_model_usage
 from knowledge.services.terminology import expand_query
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from conversations.runtime.turns import TurnContext
 
 SETTING = "query_rewriting"
-# Longer than a query takes, and shorter than a user waits.
-TIMEOUT_SECONDS, ANSWER_TOKENS = 10, 300
 MAX_QUERIES, MAX_QUERY_LENGTH, MAX_TEXT_LENGTH, MAX_HISTORY = 3, 400, 2000, 4
 LIST_MARKER = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 logger = logging.getLogger(__name__)
@@ -69,23 +66,12 @@ def _render_prompt(turn: "TurnContext") -> RenderedPrompt:
 
 
 async def _request_queries(turn: "TurnContext", instructions: str, query: str) -> Any:
-    from pydantic_ai.direct import model_request
-    from pydantic_ai.messages import ModelRequest
-
-    from agents.runtime.routing import build_agent_model
-
     lines = [
         *({"from": role, "text": text[:MAX_TEXT_LENGTH]} for role, text in turn.history[-MAX_HISTORY:]),
         {"from": "user", "text": turn.question[:MAX_TEXT_LENGTH]},
         {"query": query[:MAX_TEXT_LENGTH]},
     ]
-    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        return await model_request(
-            build_agent_model(turn.agent, turn.api_key, turn.meter),
-            [ModelRequest.user_text_prompt(text, instructions=instructions)],
-            model_settings={"temperature": 0.0, "max_tokens": ANSWER_TOKENS},
-        )
+    return await request_agent_model(turn, instructions, lines)
 
 
 def parse_queries(query: str, text: str) -> list[str]:

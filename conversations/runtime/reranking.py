@@ -4,8 +4,6 @@ The model orders all candidates in one request (Sun and others, "Is ChatGPT Good
 prompt `search.ranking`, within the budgets of the turn. The offline model cannot; its passages keep their order.
 """
 
-import asyncio
-import json
 import logging
 import re
 from collections.abc import Sequence
@@ -18,6 +16,7 @@ from asgiref.sync import sync_to_async
 from agents.choices import Provider
 from agents.runtime.providers import classify_error
 from agents.services.factory_prompts import RenderedPrompt, render_factory_prompt
+from conversations.runtime.model_requests import request_agent_model
 from conversations.runtime.turn_results import get_model_usage
 from knowledge.services.query_fusion import search_queries
 from knowledge.services.reranking import explain_passage
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from conversations.runtime.turns import TurnContext
 
 SETTING, BY_MODEL = "reranker", "model"
-# Longer than a request takes, and shorter than a user waits.
-TIMEOUT_SECONDS, ANSWER_TOKENS = 10, 300
 CANDIDATES, LIMIT, MAX_TEXT_LENGTH, MAX_QUERY_LENGTH = 20, 8, 800, 2000
 NUMBER = re.compile(r"[0-9]{1,9}")
 logger = logging.getLogger(__name__)
@@ -74,23 +71,12 @@ def _find_candidates(
 async def _request_order(
     turn: "TurnContext", instructions: str, query: str, candidates: Sequence[FoundPassage]
 ) -> Any:
-    from pydantic_ai.direct import model_request
-    from pydantic_ai.messages import ModelRequest
-
-    from agents.runtime.routing import build_agent_model
-
     lines: list[dict[str, Any]] = [
         {"passage": number, "title": found.title, "text": found.text[:MAX_TEXT_LENGTH]}
         for number, found in enumerate(candidates, 1)
     ]
     lines.append({"query": query[:MAX_QUERY_LENGTH]})
-    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        return await model_request(
-            build_agent_model(turn.agent, turn.api_key, turn.meter),
-            [ModelRequest.user_text_prompt(text, instructions=instructions)],
-            model_settings={"temperature": 0.0, "max_tokens": ANSWER_TOKENS},
-        )
+    return await request_agent_model(turn, instructions, lines)
 
 
 def order_passages(candidates: Sequence[FoundPassage], text: str) -> list[FoundPassage]:
