@@ -1,4 +1,4 @@
-"""Languages of passages and questions: detection and text search configurations."""
+"""Languages of passages and questions: detection, stemmers and text search configurations."""
 
 import unicodedata
 from collections import Counter
@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-# Text search configurations of PostgreSQL 17 by ISO 639-1 code.
-SEARCH_CONFIGURATIONS = {
+# Snowball algorithms of snowballstemmer by ISO 639-1 code.
+STEMMERS = {
     "ar": "arabic",
     "ca": "catalan",
+    "cs": "czech",
     "da": "danish",
     "de": "german",
     "el": "greek",
     "en": "english",
+    "eo": "esperanto",
     "es": "spanish",
+    "et": "estonian",
     "eu": "basque",
+    "fa": "persian",
     "fi": "finnish",
     "fr": "french",
     "ga": "irish",
@@ -28,6 +32,7 @@ SEARCH_CONFIGURATIONS = {
     "ne": "nepali",
     "nl": "dutch",
     "no": "norwegian",
+    "pl": "polish",
     "pt": "portuguese",
     "ro": "romanian",
     "ru": "russian",
@@ -37,6 +42,9 @@ SEARCH_CONFIGURATIONS = {
     "tr": "turkish",
     "yi": "yiddish",
 }
+# Text search configurations of PostgreSQL 17, which have the names of the algorithms.
+_WITHOUT_CONFIGURATION = {"cs", "eo", "et", "fa", "pl"}
+SEARCH_CONFIGURATIONS = {code: name for code, name in STEMMERS.items() if code not in _WITHOUT_CONFIGURATION}
 # Languages that the detector reports under another code.
 _ALIASES = {"nb": "no", "nn": "no", "wuu": "zh", "yue": "zh", "arz": "ar", "sh": "sr"}
 # Scripts that one language uses, by the name of the Unicode character.

@@ -14,44 +14,9 @@ from importlib import import_module
 from typing import Any
 
 from knowledge.function_words import FUNCTION_WORDS, PARTICLES, PHRASES
+from knowledge.languages import STEMMERS
 from knowledge.stemming import STOP_WORDS, WEAK_WORDS
 
-# Snowball algorithms of snowballstemmer by ISO 639-1 code.
-STEMMERS = {
-    "ar": "arabic",
-    "ca": "catalan",
-    "cs": "czech",
-    "da": "danish",
-    "de": "german",
-    "el": "greek",
-    "en": "english",
-    "eo": "esperanto",
-    "es": "spanish",
-    "et": "estonian",
-    "eu": "basque",
-    "fa": "persian",
-    "fi": "finnish",
-    "fr": "french",
-    "ga": "irish",
-    "hi": "hindi",
-    "hu": "hungarian",
-    "hy": "armenian",
-    "id": "indonesian",
-    "it": "italian",
-    "lt": "lithuanian",
-    "ne": "nepali",
-    "nl": "dutch",
-    "no": "norwegian",
-    "pl": "polish",
-    "pt": "portuguese",
-    "ro": "romanian",
-    "ru": "russian",
-    "sr": "serbian",
-    "sv": "swedish",
-    "ta": "tamil",
-    "tr": "turkish",
-    "yi": "yiddish",
-}
 # Languages whose stemmers remove prefixes, so that a word and its stem may begin differently.
 PREFIXING = frozenset({"ar", "fa", "ga", "id"})
 # Weights of n-grams by their length; words have several.
