@@ -134,9 +134,10 @@ def search(
         EmbeddingError: If an embedder is unavailable.
         ValueError: If a filter is unknown.
     """
-    if not collections or not parse_query(query).text.strip():
+    parsed = parse_query(query[:MAX_QUERY])
+    if not collections or not parsed.text.strip():
         return []
-    reranker, parsed = reranker or get_reranker(collections), parse_query(query[:MAX_QUERY])
+    reranker = reranker or get_reranker(collections)
     prepared = prepare_search(
         parsed.text,
         collections,
@@ -340,9 +341,9 @@ def embed_search_query(query: str, collections: Sequence[Collection], *, strateg
     Raises:
         EmbeddingError: If an embedder is unavailable.
     """
-    text = parse_query(query[:MAX_QUERY]).text
     if strategy == RetrievalStrategy.KEYWORD:
         return {}
+    text = parse_query(query[:MAX_QUERY]).text
     return {
         name: str(HalfVector(get_embedder(name).embed_query(text)).to_text())
         for name in dict.fromkeys(collection.embedding_model for collection in collections)
