@@ -32,16 +32,7 @@ class ConnectorSerializer(BaseSerializer):
             "interval_minutes",
             "max_deletion_percent",
             "is_active",
-            "status",
-            "started_at",
-            "finished_at",
-            "added_count",
-            "changed_count",
-            "deleted_count",
-            "unchanged_count",
-            "failed_count",
-            "item_errors",
-            "error_message",
+            *Connector.SYNC_FIELDS,
             "created_by",
         )
 

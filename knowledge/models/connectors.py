@@ -18,7 +18,8 @@ class Connector(TenantModel):
     """An outside source, such as a website or a Git repository, that a collection mirrors."""
 
     json_schemas = {"config": tuple(CONFIGS.values())}
-    audit_omit = (
+    # State of the latest sync.
+    SYNC_FIELDS = (
         "status",
         "started_at",
         "finished_at",
@@ -29,8 +30,8 @@ class Connector(TenantModel):
         "failed_count",
         "item_errors",
         "error_message",
-        "state",
     )
+    audit_omit = (*SYNC_FIELDS, "state")
 
     MAX_INTERVAL_MINUTES = 60 * 24 * 31
 
