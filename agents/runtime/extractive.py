@@ -18,7 +18,7 @@ from agents.runtime.question_matching import (
     PART,
     Matches,
     QuestionMatcher,
-    detect_question_language,
+    detect_answer_language,
     find_names,
     merge_matches,
 )
@@ -150,7 +150,7 @@ class _Candidate:
 def answer_question(question: str, passages: Sequence[RetrievedPassage]) -> ExtractiveAnswer:
     """Quote up to three sentences that answer the question, or decline in the language of the question."""
     question = question[:MAX_QUESTION]
-    language = detect_question_language(question, [passage.text for passage in passages])
+    language = detect_answer_language(question, [passage.text for passage in passages])
     matcher = QuestionMatcher(question, language)
     if not any(term.weight for term in matcher.terms):
         return ExtractiveAnswer(get_refusal(NO_QUESTION, language), language=language)

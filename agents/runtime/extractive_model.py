@@ -26,7 +26,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from agents.runtime.extractive import ExtractiveCitation, RetrievedPassage, answer_question
-from agents.runtime.question_matching import detect_question_language
+from agents.runtime.question_matching import detect_answer_language
 from agents.runtime.refusals import SEARCH_FAILED, get_refusal
 from knowledge.chunking import count_tokens
 
@@ -134,7 +134,7 @@ def _respond(messages: Sequence[ModelMessage], parameters: ModelRequestParameter
     if offered and not results and question.strip():
         return _response(messages, ToolCallPart(SEARCH_TOOL, {"query": question}), "tool_call", {})
     if results and all(result.outcome != "success" for result in results):
-        text = get_refusal(SEARCH_FAILED, detect_question_language(question, []))
+        text = get_refusal(SEARCH_FAILED, detect_answer_language(question, []))
         return _response(messages, TextPart(text), "stop", {})
     passages = [
         passage for result in results if result.outcome == "success" for passage in _passages(result.content)

@@ -43,8 +43,8 @@ _KANA = re.compile("[\u3041-\u30ff]")
 Matches = dict[int, float]
 
 
-def detect_question_language(question: str, passages: Sequence[str]) -> str:
-    """Return the language of a question, or that of the passages if the question is too short to tell."""
+def detect_answer_language(question: str, passages: Sequence[str]) -> str:
+    """Return the language of the answer: the question's, or the passages' if the question is too short to tell."""
     found = detect_language(question, min_score=MIN_PROBABILITY)
     # The language of a short question is easily confused with a similar one.
     if found and not any(found in group for group in _SIMILAR):
