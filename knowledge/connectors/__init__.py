@@ -21,7 +21,7 @@ def open_source(
     """Open the source of a connector. Call it outside transactions: it uses the network.
 
     Raises:
-        ConnectorError: The configuration is no longer valid, or the source cannot be opened.
+        ConnectorError: If the configuration is invalid or the source cannot be opened.
     """
     parsed: Any = _parse_config(kind, config)
     with DownloadSession(USER_AGENT) as session:

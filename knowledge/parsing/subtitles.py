@@ -18,7 +18,7 @@ def read_subtitles(data: bytes, name: str) -> ReaderResult:
     """Return the spoken text.
 
     Raises:
-        ParseError: If there is no cue.
+        ParseError: If the file does not contain a cue.
     """
     cues = list(_iter_cues(decode(data, name).split("\n")))
     if not cues:
