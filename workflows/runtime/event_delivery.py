@@ -8,7 +8,7 @@ from tenants.models import OutboxEvent
 from workflows.choices import StepStatus
 from workflows.language.expressions import ExpressionError
 from workflows.models import StepExecution
-from workflows.runtime.bodies.waits import as_event, matches_event
+from workflows.runtime.event_matching import as_event, matches_event
 from workflows.runtime.run_state import load_runs
 from workflows.services.commits import Attempt
 from workflows.services.runs import complete_waiting_step

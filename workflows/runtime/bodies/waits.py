@@ -11,9 +11,9 @@ from django.utils.dateparse import parse_datetime
 from config.db.ids import uuid7_floor
 from tenants.models import OutboxEvent
 from workflows.choices import ExecutionStatus, StepKind
-from workflows.language.expressions import evaluate_condition
 from workflows.language.values import to_seconds
 from workflows.models import Workflow, WorkflowExecution
+from workflows.runtime.event_matching import as_event, matches_event
 from workflows.runtime.step_bodies import StepContext, StepError, StepResult, Wait, register_body
 from workflows.services.backend import backend
 from workflows.services.nesting import check_depth
@@ -81,21 +81,6 @@ def list_events(name: str, started_at: datetime, correlated: bool) -> Iterator[d
     since = started_at - LOOK_BACK if correlated else started_at
     events = OutboxEvent.objects.filter(type=name, id__gte=uuid7_floor(since)).order_by("-id")[:MAX_EVENTS]
     yield from (as_event(event) for event in reversed(events))
-
-
-def as_event(event: OutboxEvent) -> dict[str, Any]:
-    """Return the root `event` of expressions."""
-    return {
-        "id": str(event.pk),
-        "type": event.type,
-        "data": event.data,
-        "created_at": event.created_at.isoformat(),
-    }
-
-
-def matches_event(correlate: str | None, data: Any, event: dict[str, Any]) -> bool:
-    """Return whether the condition is true for the event."""
-    return not correlate or evaluate_condition(correlate, {**data, "event": event})
 
 
 @register_body(StepKind.WORKFLOW)
