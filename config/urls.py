@@ -7,6 +7,8 @@ from django.views.generic import RedirectView
 from config.api.health import healthz, readyz
 from config.observability.views import metrics_view
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", healthz, name="healthz"),

@@ -5,6 +5,7 @@ from importlib import import_module
 from types import ModuleType
 
 import psycopg
+import unfold.fields
 from django.conf import settings
 from django.db import ProgrammingError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
 from config.admin.bases import BaseModelAdmin
+from config.admin.json_fields import render_json
 from config.db.errors import get_sqlstate
 
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -40,6 +42,9 @@ UNSCOPED = frozenset(
         "leave",
     }
 )
+
+# unfold colours JSON with inline styles, which the Content-Security-Policy forbids.
+unfold.fields.prettify_json = render_json
 
 
 class ConsoleSite(UnfoldAdminSite):

@@ -7,6 +7,7 @@ from config.tenancy.scope import tenant_scope
 from config.testing.factories import factory_for
 from config.testing.fixtures import add_member
 
+admin.autodiscover()
 ADMINS = sorted(admin.site._registry.values(), key=lambda each: each.model._meta.label_lower)
 # The factory commits sealed rows, which only the platform sees (test_admin_platform).
 SCOPED = [each for each in ADMINS if each.model._meta.label != "audit.AuditSeal"]

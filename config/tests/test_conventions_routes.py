@@ -57,6 +57,7 @@ def test_every_model_has_a_route_or_a_reason():
 
 
 def test_every_model_is_in_the_console_or_has_a_reason():
+    admin.autodiscover()
     assert {label(model) for model in MODELS} - {label(model) for model in admin.site._registry} == set(
         NO_ADMIN
     )
@@ -64,4 +65,5 @@ def test_every_model_is_in_the_console_or_has_a_reason():
 
 @pytest.mark.parametrize("prefix", VIEWSETS)
 def test_api_and_console_ask_for_the_same_scope(prefix):
+    admin.autodiscover()
     assert admin.site._registry[ROUTES[prefix]].resource == VIEWSETS[prefix].resource

@@ -20,6 +20,7 @@ ACTOR = "system:ingest"
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # they load routes and console, which takes longer than a small folder
     help = (
         "Index a file or folder (text, markup, PDF, Office, tables, JSON, email, code) in a collection. "
         "Unchanged files are skipped, so you can repeat an interrupted run to continue it."
