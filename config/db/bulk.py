@@ -41,20 +41,27 @@ def insert_many(
     """
     staging = _staging_table(model, columns)
     insert, params = _insert_sql(model, columns, constants or {}, staging)
-    truncate = _render(sql.SQL("TRUNCATE {}").format(staging))
     done = 0
     with connection.cursor() as cursor:
         cursor.execute(_create_sql(model, columns, staging))
         source = iter(rows)
         while count := _copy_rows(model, columns, islice(source, batch), staging, register_types):
             cursor.execute(insert, params)
-            cursor.execute(truncate)
+            cursor.execute(_empty_sql(staging, is_last=count < batch))
             done += count
             if on_batch:
                 on_batch(count)
             if count < batch:
                 break
     return done
+
+
+def _empty_sql(staging: sql.Identifier, *, is_last: bool) -> str:
+    """Return the statement that empties the temporary table.
+
+    DELETE takes less time than TRUNCATE, but leaves row versions that the next batch would read again.
+    """
+    return _render(sql.SQL("DELETE FROM {}" if is_last else "TRUNCATE {}").format(staging))
 
 
 def _render(query: sql.Composable) -> str:

@@ -9,7 +9,7 @@ from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation, Message
 from conversations.tests.factories import ConversationFactory
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 
 URL = "/api/v1/conversations/"
 QUESTION = "When is high water in Emden?"

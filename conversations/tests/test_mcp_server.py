@@ -13,7 +13,7 @@ from conversations.runtime.turns import Caller
 from conversations.tests.factories import ConversationFactory, MessageFactory
 from knowledge.models import RagQuery
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 
 pytestmark = [pytest.mark.usefixtures("keep_rows"), pytest.mark.django_db(transaction=True)]
 MODES = ["auto", "legacy", "2026-07-28"]

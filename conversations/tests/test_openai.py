@@ -14,7 +14,7 @@ from config.testing.fixtures import add_member
 from conversations.models import Message
 from conversations.tests.compat import WEATHER
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 
 ASK = [{"role": "user", "content": "When is high water?"}]
 TOOLS = [{"type": "function", "function": WEATHER}]

@@ -24,7 +24,7 @@ from conversations.streaming.answers import follow_answer
 from conversations.tests.factories import MessageFactory
 from conversations.tests.workers import expire_lease, in_background, read_answer, resume_due, workers
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 
 LONG = " ".join(f"word{number}" for number in range(60)) + " at noon [1]."
 # Where the worker is killed, and whether the model request must be repeated.

@@ -10,7 +10,7 @@ from conversations.runtime.reranking import order_passages
 from conversations.tests.test_query_rewriting import REWRITTEN, get_prompt, prompts
 from conversations.tests.test_turns import ask, caller, create_agent_at, make_agent
 from knowledge.models import Collection, RagQuery
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 from knowledge.services.search import FoundPassage
 
 __all__ = ["caller", "make_agent", "prompts"]

@@ -16,7 +16,7 @@ from conversations.models import McpToolExecution, Message, ToolExecution
 from conversations.runtime.turns import Caller
 from conversations.tests.test_turns import ask
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 
 ORDER = re.compile(r"CALL (\w+) (\{.*?\}) END")
 SECRET = "The combination of the foreign vault is 31-07-99"

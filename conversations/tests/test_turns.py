@@ -11,7 +11,7 @@ from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import ConversationClosedError, begin_turn, start_conversation
 from knowledge.models import RagQuery
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 from knowledge.services.search import FoundPassage
 
 QUESTION = "When is high water?"

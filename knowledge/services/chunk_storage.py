@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from django.db import models, transaction
 from django.utils import timezone
 from pgvector import HalfVector
 from pgvector.psycopg.halfvec import register_halfvec_info
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 from psycopg.types import TypeInfo
 from psycopg.types.json import Jsonb
 
@@ -63,8 +64,13 @@ def _iter_rows(chunks: Sequence[Chunk], fields: Sequence[models.Field]) -> Itera
         yield tuple(values)
 
 
+# Looking it up takes a query, and connections of a test run lead to different databases.
+_halfvec_types: "WeakKeyDictionary[Connection[Any], TypeInfo]" = WeakKeyDictionary()
+
+
 def _register_halfvec(cursor: Cursor[Any]) -> None:
-    info = TypeInfo.fetch(cursor.connection, "halfvec")
+    info = _halfvec_types.get(cursor.connection) or TypeInfo.fetch(cursor.connection, "halfvec")
     if info is None:
         raise LookupError("the database has no type halfvec: pgvector is missing")
+    _halfvec_types[cursor.connection] = info
     register_halfvec_info(cursor, info)  # type: ignore[arg-type]

@@ -8,8 +8,9 @@ transaction, so an interrupted run leaves only complete documents and searches s
 import tempfile
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from uuid import UUID
@@ -23,16 +24,14 @@ from knowledge.choices import DocumentOrigin, DocumentStatus
 from knowledge.embedders import EmbeddingError, get_embedder
 from knowledge.model_enrichment import enrich_chunks, is_model_enrichment_enabled
 from knowledge.models import Collection, Document
-from knowledge.parsing import ParsedDocument, ParseError, discover, get_media_suffix, get_suffix
+from knowledge.parsing import ParsedDocument, ParseError, get_media_suffix, get_suffix
 from knowledge.parsing.sandbox import ChunkedDocument, ParserPool
 from knowledge.services.chunks import IndexingResult, SupersededError, replace_chunks
-from knowledge.services.documents import UNCHANGED, upload_document
+from knowledge.services.documents import UNCHANGED
 from knowledge.services.embedding import iter_vectors
 from knowledge.services.files import (
     MAX_SPOOLED,
     FileTooLargeError,
-    StoredFile,
-    compute_checksum,
     delete_file,
     iter_bytes,
     open_local_file,
@@ -92,21 +91,27 @@ def index_document(tenant_id: UUID, document_id: UUID, *, actor: str = ACTOR) ->
         EmbeddingError: If the embedder fails; the document stays `processing`.
         OSError: If the storage is unavailable.
     """
-    task = _start_indexing(tenant_id, document_id, actor)
-    if isinstance(task, IngestionResult):
-        return task
-    try:
-        if task.origin == DocumentOrigin.URL:
+    task = start_indexing(tenant_id, document_id, actor)
+    if isinstance(task, IndexingTask) and task.origin == DocumentOrigin.URL:
+        try:
             task = _fetch_page(task)
-        if isinstance(task, IngestionResult):
-            return task
-        return _embed_and_store(task, _enrich_chunks(task, _chunk_file(task)))
-    except (ParseError, FetchError, FileTooLargeError) as error:
-        checksum = task.checksum if isinstance(task, IndexingTask) else None
-        return fail_document(tenant_id, document_id, str(error), actor=actor, checksum=checksum)
+        except (FetchError, FileTooLargeError) as error:
+            return fail_document(tenant_id, document_id, str(error), actor=actor, checksum=task.checksum)
+    return task if isinstance(task, IngestionResult) else finish_indexing(task, partial(chunk_file, task))
 
 
-def _start_indexing(tenant_id: UUID, document_id: UUID, actor: str) -> IndexingTask | IngestionResult:
+def finish_indexing(task: IndexingTask, read: Callable[[], ChunkedDocument]) -> IngestionResult:
+    """Embed and store the chunks that `read` returns, or the ParseError that it raises."""
+    try:
+        return _embed_and_store(task, _enrich_chunks(task, read()))
+    except ParseError as error:
+        return fail_document(
+            task.tenant_id, task.document_id, str(error), actor=task.actor, checksum=task.checksum
+        )
+
+
+def start_indexing(tenant_id: UUID, document_id: UUID, actor: str) -> IndexingTask | IngestionResult:
+    """Mark the document as processing, and return the task or the reason why there is nothing to do."""
     with tenant_scope(tenant_id, actor=actor):
         document = Document.objects.select_for_update(of=("self",)).filter(pk=document_id).first()
         if document is None:
@@ -209,8 +214,12 @@ def _compute_time_limit(size: int, most: int) -> int:
     return min(most, SECONDS + SECONDS_PER_MB * size // 1024**2)
 
 
-def _chunk_file(task: IndexingTask) -> ChunkedDocument:
-    """Parse and chunk the task's file."""
+def chunk_file(task: IndexingTask) -> ChunkedDocument:
+    """Parse and chunk the task's file. Uses no database connection, so any thread may call it.
+
+    Raises:
+        ParseError: If the file cannot be read within the limits.
+    """
     # The stored name of a page has the suffix of its media type, which is more reliable than the URL.
     name = task.source
     if task.origin == DocumentOrigin.URL:
@@ -312,86 +321,3 @@ def fail_document(
         document.status, document.progress, document.error_message = DocumentStatus.FAILED, 0, message
         document.save()
         return IngestionResult(document.source, FAILED, error=message)
-
-
-@dataclass(frozen=True, slots=True)
-class Ingestion:
-    """Ingestion of files into a collection. Opens its own scopes: use it outside any.
-
-    Args:
-        tenant_id: Tenant of the collection.
-        collection: Collection of that tenant.
-        actor: Actor recorded in the audit log.
-        user_id: User who uploads the files, if any.
-        queue: Whether to queue indexing jobs instead of indexing here.
-    """
-
-    tenant_id: UUID
-    collection: Collection
-    actor: str
-    user_id: UUID | None = None
-    queue: bool = False
-
-    def files(self, path: Path) -> list[tuple[Path, str]]:
-        """Return the supported files under `path` with their paths relative to it.
-
-        Raises:
-            ParseError: If `path` does not exist.
-        """
-        root = path if path.is_dir() else path.parent
-        return [(file, file.relative_to(root).as_posix()) for file in discover(path)]
-
-    def run(self, files: list[tuple[Path, str]]) -> Iterator[IngestionResult]:
-        """Index the files one by one, skipping unchanged ones.
-
-        Raises:
-            EmbeddingError: If the embedder is unavailable; files already yielded stay indexed.
-        """
-        get_embedder(self.collection.embedding_model)
-        for file, source in files:
-            yield self._file(file, source)
-
-    def _file(self, file: Path, source: str) -> IngestionResult:
-        try:
-            if file.stat().st_size > settings.UPLOAD_MAX_BYTES:
-                raise FileTooLargeError(settings.UPLOAD_MAX_BYTES)
-            with file.open("rb") as stream:
-                if self._is_there(source, compute_checksum(stream)):
-                    return IngestionResult(source, UNCHANGED)
-                stream.seek(0)
-                stored = store_file(iter_bytes(stream), tenant_id=self.tenant_id, name=file.name)
-        except (OSError, FileTooLargeError) as error:
-            reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
-            return self._unreadable(source, f"{file.name}: {reason}")
-        document_id, done = self._bring(stored, source)
-        if done or self.queue:
-            return IngestionResult(source, UNCHANGED if done else QUEUED)
-        return index_document(self.tenant_id, document_id, actor=self.actor)
-
-    def _is_there(self, source: str, checksum: str) -> bool:
-        with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):
-            documents = Document.objects.filter(
-                collection_id=self.collection.pk,
-                source=source,
-                checksum=checksum,
-                status=DocumentStatus.INDEXED,
-            )
-            document = documents.first()
-            return document is not None and document.is_current(self.collection)
-
-    def _bring(self, kept: StoredFile, source: str) -> tuple[UUID, bool]:
-        with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):
-            upload = upload_document(
-                self.collection, kept, source=source, origin=DocumentOrigin.FOLDER, defer=self.queue
-            )
-            # Index a pending document here: the run that uploaded it may have been killed.
-            done = upload.outcome == UNCHANGED and upload.document.status == DocumentStatus.INDEXED
-            return upload.document.pk, done or (self.queue and upload.outcome == UNCHANGED)
-
-    def _unreadable(self, source: str, message: str) -> IngestionResult:
-        with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):
-            stored = StoredFile("", 0, "")
-            upload = upload_document(
-                self.collection, stored, source=source, origin=DocumentOrigin.FOLDER, defer=False
-            )
-        return fail_document(self.tenant_id, upload.document.pk, message, actor=self.actor)

@@ -28,7 +28,8 @@ from knowledge.services.collections import (
 )
 from knowledge.services.documents import delete_document, upload_document
 from knowledge.services.files import store_file
-from knowledge.services.ingestion import Ingestion, index_document
+from knowledge.services.folder_ingestion import Ingestion
+from knowledge.services.ingestion import index_document
 from knowledge.services.maintenance import resume_changes
 from knowledge.services.search import search
 from knowledge.services.transfer import TransferError, export_collection, import_collection

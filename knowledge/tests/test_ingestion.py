@@ -4,7 +4,7 @@ from django.core.management import CommandError, call_command
 from config.tenancy.scope import tenant_scope
 from knowledge.models import Chunk, ChunkVector384, Collection, Document
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 from tenants.models import OutboxEvent
 
 ACTOR = "system:test"
@@ -65,6 +65,25 @@ def test_interrupted_run_resumes_without_duplicates(ingestion, folder, tenant):
     with tenant_scope(tenant):
         assert Document.objects.count() == 3
         assert Chunk.objects.count() == 2
+
+
+def test_results_keep_the_order_of_the_files(ingestion, folder):
+    next(ingestion.run([(folder / "b.txt", "b.txt")]))
+    files = [(folder / name, name) for name in ("broken.pdf", "a.md", "missing.txt", "b.txt")]
+    results = [(each.source, each.outcome) for each in ingestion.run(files)]
+    assert results == [
+        ("broken.pdf", "failed"),
+        ("a.md", "indexed"),
+        ("missing.txt", "failed"),
+        ("b.txt", "unchanged"),
+    ]
+
+
+def test_next_file_is_parsed_before_the_previous_one_is_stored(ingestion, folder, tenant):
+    next(ingestion.run(ingestion.files(folder)))
+    with tenant_scope(tenant):
+        statuses = dict(Document.objects.values_list("source", "status"))
+    assert statuses == {"a.md": "indexed", "b.txt": "processing"}
 
 
 def test_repaired_file_is_indexed_at_the_next_run(ingestion, folder, tenant):

@@ -21,7 +21,7 @@ from tenants.tests.factories import TenantFactory
 FILES, PARTS = 500, 2
 ACTOR = "system:test"
 DICE = random.Random(20_260_101)
-STEPS = ("_start_indexing", "_chunk_file", "_embed_texts", "replace_chunks", "_store_result")
+STEPS = ("start_indexing", "chunk_file", "_embed_texts", "replace_chunks", "_store_result")
 # Two kills before and two after each step, at a random file. A worker has four files at a time.
 POINTS = [
     f"{moment} knowledge.services.ingestion:{step} {DICE.randint(5, 12)}"

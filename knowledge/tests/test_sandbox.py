@@ -21,7 +21,7 @@ from knowledge.parsing.sandbox import WORKER_PATH, ParserPool
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.documents import upload_document
 from knowledge.services.files import store_file
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 from knowledge.tests.malicious_files import BAD, ODD
 from knowledge.tests.test_formats import KNOWN, make_docx
 from knowledge.tests.waiting import wait_until

@@ -8,7 +8,7 @@ from knowledge.api.search import highlight_snippet
 from knowledge.embedders import _EMBEDDERS, get_embedder
 from knowledge.models import Collection, Document, RagQuery
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 from knowledge.services.neighbours import load_passage_contexts
 from knowledge.services.search import FoundPassage, log_query, search
 from knowledge.services.search_sql import HIT_END, HIT_START

@@ -15,7 +15,7 @@ from agents.testing import say
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from config.tenancy.scope import tenant_scope
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 from workflows.models import Workflow, WorkflowExecution
 from workflows.services.publishing import publish
 from workflows.services.workflow_files import import_workflow

@@ -16,7 +16,7 @@ from conversations.tests.test_turns import caller
 from conversations.tests.test_web_search import ROWS, SearchServer, add_account, reply_with
 from knowledge.models import RagQuery
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 from workflows.choices import StepKind
 from workflows.runtime.step_bodies import StepCancelledError, StepError, get_body
 from workflows.tests.days.mcp_server import run_mcp_server

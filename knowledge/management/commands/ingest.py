@@ -13,7 +13,8 @@ from config.tenancy.scope import tenant_scope
 from knowledge.embedders import EmbeddingError
 from knowledge.parsing import ParseError
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import FAILED, INDEXED, QUEUED, UNCHANGED, Ingestion
+from knowledge.services.folder_ingestion import Ingestion
+from knowledge.services.ingestion import FAILED, INDEXED, QUEUED, UNCHANGED
 from tenants.services.lookup import get_tenant_by_slug
 
 ACTOR = "system:ingest"

@@ -22,7 +22,7 @@ from config.demo.generator import SINCE, UNTIL, DemoState, call_demos
 from config.demo.history import ROWS, delete_history, get_history, load_history, make_old_partitions
 from config.tenancy.scope import platform_scope, tenant_scope
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 from tenants.demo import make_billing_samples
 from tenants.models import Tenant
 from tenants.services.metering import roll_up_usage
