@@ -1,5 +1,5 @@
 """`python -m benchmarks.knowledge [--full] [--kept FOLDER] [--rivals PYTHON]`: recall and cost of search by
-tenant size, compared with exact scans, Chroma and Qdrant; promotion under load; storing compared with COPY.
+tenant size, compared with exact scans, Chroma and Qdrant; promotion under load; ingestion; storing compared with COPY.
 
 Runs on a temporary installation with the application's role under row-level security; `layout` describes the data.
 Because the machine may be noisy, the cost of a query is the CPU time of the client and its database backend together
@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from .dataset import ACTOR, AT_ONCE, DIMENSIONS, EMBEDDER, LAYOUTS, Tenant, chunks_of, filled, passages
+from .ingest import measure_ingest, measure_start
 from .meter import spent_with
 from .rivals import ENGINES, Answer, Rivals, compared, rival_python
 
 DEPTH = 10
 # Limits; see README.md.
 LEAST_RECALL, MOST_OF_EXACT, MOST_OF_HALF, LEAST_OF_COPY, MOST_LOCKED = 0.98, 1.5, 2.0, 0.5, 100
+MOST_OF_VECTORS = 3.0
 WAYS = ("round trip", "exact", "statement", "vectors", "words", "hybrid")
 
 
@@ -181,6 +183,7 @@ def report(found: Measured) -> bool:
         *(["RECALL"] if found.recall < LEAST_RECALL else []),
         *(["FEWER THAN THERE ARE"] if found.fewest < min(DEPTH, found.size) else []),
         *(["STATEMENT"] if not found.own and times["statement"].ms > MOST_OF_EXACT * exact else []),
+        *(["WORDS"] if times["words"].ms > MOST_OF_VECTORS * times["vectors"].ms else []),
         *(["HYBRID"] if times["hybrid"].ms > MOST_OF_HALF * slower else []),
     ]
     kinds = "/".join(f"{found.kind(number):.2f}" for number in range(3))
@@ -189,7 +192,8 @@ def report(found: Measured) -> bool:
         f"  CPU ms (wall): "
         + ", ".join(f"{way} {times[way].ms:.2f} ({times[way].wall_ms:.2f})" for way in WAYS)
         + f"; statement {times['statement'].ms / exact:.2f}x exact, whole call"
-        f" {times['vectors'].ms / exact:.2f}x, words {times['words'].ms / exact:.1f}x, hybrid"
+        f" {times['vectors'].ms / exact:.2f}x, words {times['words'].ms / exact:.1f}x and"
+        f" {times['words'].ms / times['vectors'].ms:.1f}x the vectors, hybrid"
         f" {times['hybrid'].ms / slower:.2f}x its slower half: {', '.join(wrong) or 'ok'}",
         flush=True,
     )
@@ -248,6 +252,8 @@ def run(*, full: bool, database: str, folder: Path, python: str | None) -> int:
     )
     failed |= moved_under_load(owner, moving, MOST_LOCKED)
     owner.close()
+    failed |= measure_ingest(owners[-2])
+    failed |= measure_start()
     ours, bare = storing(owners[-2], database)
     reached = bare.ms / ours.ms
     verdict = "ok" if reached >= LEAST_OF_COPY else "TOO SLOW"
