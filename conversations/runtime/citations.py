@@ -82,7 +82,8 @@ def _build_citation(place: int, passage: FoundPassage, content: str) -> dict[str
         "quote": quote or passage.text[:QUOTE_LENGTH],
         "start": start,
         "end": end,
-        "spans": [{"start": start, "end": end} for start, end in spans],
+        **passage.locate(start, end),
+        "spans": [{"start": start, "end": end} | passage.locate(start, end) for start, end in spans],
     }
 
 

@@ -1,5 +1,7 @@
 """Citations contain the position of their quotes and whether the passage supports the statement."""
 
+from dataclasses import replace
+
 import pytest
 
 from agents.testing import FakeOpenAI, call_tool, say
@@ -34,6 +36,22 @@ def test_paraphrases_have_the_beginning_of_the_passage():
     (cited,) = cite("At noon the water is high [1].", TIDES)
 
     assert (cited["quote"], cited["start"], cited["end"], cited["spans"]) == (TIDES, 0, len(TIDES), [])
+
+
+def test_quotes_have_their_position_in_the_document():
+    found = replace(passage(TIDES), start=100)
+    (cited,) = renumber_citations("Low water leaves the basin dry [1]", [found])[1]
+
+    assert (cited["document_start"], cited["document_end"]) == (100 + cited["start"], 100 + cited["end"])
+    assert cited["spans"] == [
+        {name: cited[name] for name in ("start", "end", "document_start", "document_end")}
+    ]
+
+
+def test_position_in_the_document_may_be_unknown():
+    (cited,) = cite("At noon [1].", TIDES)
+
+    assert (cited["document_start"], cited["document_end"]) == (None, None)
 
 
 @pytest.mark.parametrize(

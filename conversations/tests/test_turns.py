@@ -61,6 +61,8 @@ def test_the_offline_agent_quotes_and_cites(caller, make_agent):
     assert answer.content.startswith("High water comes at noon in Emden.")
     assert [cited["source"] for cited in answer.citations] == ["tides.md"]
     assert answer.citations[0]["quote"] == "High water comes at noon in Emden."
+    # The text of the document begins with its heading and an empty line.
+    assert (answer.citations[0]["document_start"], answer.citations[0]["document_end"]) == (9, 43)
 
 
 def test_offline_agent_declines_without_matches(caller, make_agent):

@@ -104,6 +104,10 @@ class HitSerializer(serializers.Serializer):
     source = serializers.CharField(help_text="Source of the document.")
     context = serializers.CharField(help_text="Headings above the passage.")
     page = serializers.IntegerField(allow_null=True, help_text="Page on which the passage begins.")
+    document_start = serializers.IntegerField(
+        allow_null=True, help_text="Offset of the passage in the text of the document, in characters."
+    )
+    document_end = serializers.IntegerField(allow_null=True, help_text="Offset after its last character.")
     score = serializers.FloatField(help_text="Score from 0 to 1; 1 means ranked first by every retriever.")
     quote = serializers.CharField(help_text="Beginning of the passage.")
     collection = serializers.UUIDField(help_text="Id of the collection.")
@@ -222,6 +226,7 @@ def _build_hit(number: int, passage: FoundPassage, around: dict[UUID, PassageCon
         "source": passage.source,
         "context": passage.context,
         "page": passage.page,
+        **passage.locate(0, len(passage.text)),
         "score": round(passage.score, 4),
         "quote": passage.text[:QUOTE_LENGTH],
         "collection": str(passage.collection_id),

@@ -92,7 +92,8 @@ class RankExplanation:
 class FoundPassage:
     """A chunk found by a search; `score` is between 0 and 1, where 1 is the best of the text leg and the same text.
 
-    `snippet` has the markers of `search_sql` around matches; None unless requested.
+    `start` is the offset of `text` in the text of the document; None if the chunk has no offsets. `snippet` has the
+    markers of `search_sql` around matches; None unless requested.
     """
 
     id: UUID
@@ -106,8 +107,17 @@ class FoundPassage:
     chunk_index: int
     score: float
     collection_id: UUID | None = None
+    start: int | None = None
     snippet: str | None = None
     explanation: RankExplanation = field(default_factory=RankExplanation)
+
+    def locate(self, start: int, end: int) -> dict[str, int | None]:
+        """Return the offsets in the document of a part of `text`; None if they are unknown."""
+        known = self.start
+        return {
+            "document_start": None if known is None else known + start,
+            "document_end": None if known is None else known + end,
+        }
 
 
 def search(
@@ -323,6 +333,7 @@ def get_base_ef_search(collection: Collection) -> int:
 # The first columns of the statement.
 PASSAGE_COLUMNS = (
     "id", "document_id", "title", "filename", "source", "text", "context", "page", "chunk_index", "collection_id",
+    "start",
 )  # fmt: skip
 
 

@@ -99,7 +99,8 @@ fused AS (
   FROM {legs} ORDER BY score DESC, id LIMIT %(limit)s
 )
 SELECT c.id, c.document_id, d.title, d.filename, d.source, c.content, c.context, c.page, c.chunk_index,
-  c.collection_id, f.score, f.text_rank, f.text_score, f.vector_rank, f.distance, {snippet}
+  c.collection_id, CASE WHEN c."end" > c.start THEN c.start END,
+  f.score, f.text_rank, f.text_score, f.vector_rank, f.distance, {snippet}
 FROM fused f JOIN knowledge_chunk c ON c.id = f.id AND c.tenant_id = %(tenant)s
   JOIN knowledge_document d ON d.id = c.document_id AND d.tenant_id = %(tenant)s
 ORDER BY f.score DESC, c.id

@@ -212,6 +212,24 @@ def test_neighbours_and_section_of_a_hit(tenant):
     assert around.section == "text 1\n\ntext 2"
 
 
+def test_passages_have_their_position_in_the_document(tenant, tmp_path):
+    text = "Tides follow the moon.\n\n" + "The bread is baked slowly. " * 60 + "\n\nEmden has a lock."
+    fill(tenant, tmp_path, {"long.txt": text})
+    with tenant_scope(tenant):
+        found = search("lock, bread", list(Collection.objects.all()), limit=20)
+
+    assert len(found) > 1
+    assert [text[each.start :].startswith(each.text) for each in found] == [True] * len(found)
+
+
+def test_position_of_a_passage_may_be_unknown(scope):
+    document = DocumentFactory(collection=CollectionFactory(chunk_count=1))
+    ChunkFactory(document=document, content="lock")
+    (found,) = search("lock", [document.collection], strategy="keyword")
+
+    assert (found.start, found.locate(0, 4)) == (None, {"document_start": None, "document_end": None})
+
+
 def ask(client, **body):
     return client.post("/api/v1/search/", {"collections": ["all"], **body}, content_type="application/json")
 
@@ -228,6 +246,7 @@ def test_the_api_answers_with_citations_and_records_the_query(tenant, tmp_path, 
         first["snippet"] == "Bread\n\n<mark>Knead</mark> the <mark>dough</mark> and let it rise in the warm"
     )
     assert first["neighbours"] == []
+    assert (first["document_start"], first["document_end"]) == (0, len(first["text"]))
     with tenant_scope(tenant):
         record = RagQuery.objects.get(pk=answer.json()["query"])
     assert (record.query_text, record.user_id) == ("kneading dough", client.key.user_id)
