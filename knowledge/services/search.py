@@ -19,22 +19,21 @@ from psycopg.types.json import Jsonb
 from config.tenancy.scope import require_scope, require_tenant_id
 from knowledge.choices import RetrievalStrategy
 from knowledge.embedders import get_embedder
-from knowledge.embedders.e5 import E5Embedder
 from knowledge.languages import detect_question_language
-from knowledge.models import Collection, RagQuery, vector_model
+from knowledge.models import Collection, RagQuery
 from knowledge.question_words import strip_question_words
 from knowledge.rerankers import Reranker
 from knowledge.services.query_syntax import parse_query
 from knowledge.services.reranking import get_reranker, rerank_passages
 from knowledge.services.search_sql import FILTERS, HIT_END, HIT_START, build_search_sql
 from knowledge.services.sensitive_reads import record_sensitive_reads
+from knowledge.services.vector_legs import build_leg_parameters, build_vector_legs, list_relative_legs
 from knowledge.services.word_frequencies import frequent_words
 
 # Tuned on the docstrings of Python functions (`benchmarks/docstrings.py`), within 0.001 of the best value.
 FIXED = {"k1": 1.5, "b": 0.75, "hit_start": HIT_START, "hit_end": HIT_END}
 CANDIDATES = 50
 MAX_QUERY = 4000
-ANY_DISTANCE = 3.0
 # Maximum words of a query (the rarest are used); minimum matched chunks, absolute and as a share of all chunks.
 MAX_QUERY_WORDS, MAX_SCANNED_WORDS, MATCHED, MATCHED_SHARE = 32, 96, 3000, 0.1
 # Up to this many chunks are scanned for the words; larger collections use the index.
@@ -48,29 +47,6 @@ EFFORT_SQL = (
 )
 # Passages passed to the reranker per requested passage.
 RERANK_FACTOR = 3
-
-
-@dataclass(frozen=True, slots=True)
-class LegWeight:
-    """Weight of a vector leg relative to the text leg, and its maximum cosine distance.
-
-    `relative` scales the similarities to the range of the candidates.
-    """
-
-    weight: float
-    farthest: float
-    relative: bool = True
-
-
-# Chosen with ten of the fifteen languages of `benchmarks/data/languages`. A lexical embedder sees the same words as the
-# text leg, so it gets less weight and a lower maximum distance.
-LEXICAL, SEMANTIC, MULTILINGUAL = (
-    LegWeight(0.3, 0.9, relative=False),
-    LegWeight(1.0, 1.0),
-    LegWeight(2.5, 1.0),
-)
-# A search by vectors alone has no maximum distance, so that it returns as many passages as requested.
-VECTORS_ONLY = LegWeight(1.0, ANY_DISTANCE, relative=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +176,7 @@ def prepare_search(
 ) -> PreparedSearch:
     """Build the statement of a search. Needs a tenant scope."""
     filters = filters or {}
-    legs = _build_legs(collections, vectors, strategy)
+    legs = build_vector_legs(collections, vectors, strategy)
     text_weight = 0.0 if strategy == RetrievalStrategy.SEMANTIC else 1.0
     chunks = sum(collection.chunk_count for collection in collections)
     # Below the threshold an exact comparison is as fast as the index and misses nothing.
@@ -212,11 +188,11 @@ def prepare_search(
         "limit": limit,
         **_build_filter_parameters(collections, filters),
         **(_build_word_parameters(query, collections, chunks) if text_weight or snippets else {}),
-        **_build_leg_parameters(legs),
+        **build_leg_parameters(legs),
     }
     sql = build_search_sql(
         tables=[leg.table for leg in legs],
-        relative=_list_relative_legs(legs),
+        relative=list_relative_legs(legs),
         text=text_weight > 0,
         filters=filters,
         snippets=snippets,
@@ -228,24 +204,6 @@ def prepare_search(
     # An exact vector search of a small tenant has one good plan, and planning takes longer than executing it.
     one_plan = bool(legs) and not (text_weight or approximate or filters or snippets)
     return PreparedSearch(sql, parameters, effort, best, one_plan)
-
-
-def _list_relative_legs(legs: "Sequence[_VectorLeg]") -> list[bool]:
-    # Similarities of different models are comparable only relative to their candidates.
-    return [leg.part.relative or len(legs) > 1 for leg in legs]
-
-
-def _build_leg_parameters(legs: "Sequence[_VectorLeg]") -> dict[str, Any]:
-    """Return the statement parameters of the vector legs."""
-    values: dict[str, Any] = {}
-    for number, leg in enumerate(legs):
-        values |= {
-            f"vector_{number}": leg.vector,
-            f"collections_{number}": leg.collections,
-            f"weight_{number}": leg.part.weight,
-            f"farthest_{number}": leg.part.farthest,
-        }
-    return values
 
 
 def _build_word_parameters(query: str, collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
@@ -271,41 +229,6 @@ def execute_search(prepared: PreparedSearch) -> list[tuple[Any, ...]]:
             cursor.execute(EFFORT_SQL, [str(prepared.effort)])
         cursor.execute(prepared.sql, prepared.parameters)
         return list(cursor.fetchall())
-
-
-@dataclass(frozen=True, slots=True)
-class _VectorLeg:
-    """The collections of one embedding model and its query vector."""
-
-    table: str
-    vector: str
-    collections: list[UUID]
-    part: LegWeight
-
-
-def _build_legs(
-    collections: Sequence[Collection], vectors: Mapping[str, str], strategy: str
-) -> list[_VectorLeg]:
-    if strategy == RetrievalStrategy.KEYWORD:
-        return []
-    by_model: dict[str, list[Collection]] = {}
-    for collection in collections:
-        by_model.setdefault(collection.embedding_model, []).append(collection)
-    return [
-        _VectorLeg(
-            vector_model(members[0].dimensions)._meta.db_table,
-            vectors[model],
-            [member.pk for member in members],
-            VECTORS_ONLY if strategy == RetrievalStrategy.SEMANTIC else _get_leg_weight(model),
-        )
-        for model, members in by_model.items()
-    ]
-
-
-def _get_leg_weight(embedding_model: str) -> LegWeight:
-    if embedding_model.startswith("lexical"):
-        return LEXICAL
-    return MULTILINGUAL if embedding_model == E5Embedder.name else SEMANTIC
 
 
 def _build_filter_parameters(collections: Sequence[Collection], filters: Mapping[str, Any]) -> dict[str, Any]:
