@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,8 @@ from knowledge.choices import CollectionStatus, RetrievalStrategy
 from knowledge.embedders import EmbeddingError
 from knowledge.models import Collection
 from knowledge.services.neighbours import PassageContext, load_passage_contexts
-from knowledge.services.search import MAX_QUERY, FoundPassage, embed_search_query, log_query, search
+from knowledge.services.passage_expansion import MAX_TOKENS, ExpandedPassage, expand_passages
+from knowledge.services.search import MAX_QUERY, embed_search_query, locate_text, log_query, search
 from knowledge.services.search_sql import HIT_END, HIT_START
 
 MAX_RESULTS = 50
@@ -92,6 +92,28 @@ class SearchSerializer(serializers.Serializer):
         max_value=5,
         help_text="Number of neighbouring chunks on each side; with 0, neighbours and section are omitted.",
     )
+    expand_tokens = serializers.IntegerField(
+        default=0,
+        min_value=0,
+        max_value=MAX_TOKENS,
+        help_text=(
+            "Maximum number of tokens of text around each passage, from chunks under the same headings or from "
+            "neighbouring ones. Passages whose expanded texts overlap are merged; with 0, `expanded` is omitted."
+        ),
+    )
+
+
+class ExpandedSerializer(serializers.Serializer):
+    """A passage with the text around it."""
+
+    text = serializers.CharField(help_text="Text of the chunks, each part once.")
+    document_start = serializers.IntegerField(
+        allow_null=True, help_text="Offset of the text in the text of the document, in characters."
+    )
+    document_end = serializers.IntegerField(allow_null=True, help_text="Offset after its last character.")
+    chunks = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Ids of the chunks, in document order."
+    )
 
 
 class HitSerializer(serializers.Serializer):
@@ -122,6 +144,7 @@ class HitSerializer(serializers.Serializer):
         help_text="Neighbouring chunks: `id`, `chunk_index`, `text`.",
     )
     section = serializers.CharField(required=False, help_text="Text under the same headings.")
+    expanded = ExpandedSerializer(required=False, help_text="The passage with the text around it.")
 
 
 class FoundSerializer(serializers.Serializer):
@@ -194,30 +217,27 @@ def _build_response(
         vectors=vectors,
     )
     around = load_passage_contexts(result, reach=wanted["expand"]) if wanted["expand"] else {}
-    written = {name: _serialize_filter(value) for name, value in filters.items()}
+    expanded = expand_passages(result, tokens=wanted["expand_tokens"])
     record = log_query(
         wanted["query"],
         result,
         collections=collections,
         started=started,
         strategy=wanted["strategy"],
-        filters=written,
+        filters=filters,
     )
     return {
         "query": str(record.pk),
         "strategy": wanted["strategy"],
         "milliseconds": record.response_time_ms,
-        "results": [_build_hit(number, passage, around) for number, passage in enumerate(result, 1)],
+        "results": [_build_hit(number, each, around, wanted) for number, each in enumerate(expanded, 1)],
     }
 
 
-def _serialize_filter(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return [str(each) for each in value] if isinstance(value, list) else value
-
-
-def _build_hit(number: int, passage: FoundPassage, around: dict[UUID, PassageContext]) -> dict[str, Any]:
+def _build_hit(
+    number: int, found: ExpandedPassage, around: dict[UUID, PassageContext], wanted: dict[str, Any]
+) -> dict[str, Any]:
+    passage = found.passage
     hit = {
         "number": number,
         "chunk": str(passage.id),
@@ -238,7 +258,12 @@ def _build_hit(number: int, passage: FoundPassage, around: dict[UUID, PassageCon
         context = around[passage.id]
         neighbours = [asdict(neighbour) | {"id": str(neighbour.id)} for neighbour in context.neighbours]
         hit |= {"neighbours": neighbours, "section": context.section}
-    return hit
+    return hit | {"expanded": _build_expanded(found)} if wanted["expand_tokens"] else hit
+
+
+def _build_expanded(found: ExpandedPassage) -> dict[str, Any]:
+    position = locate_text(found.start, 0, len(found.text))
+    return {"text": found.text, **position, "chunks": [str(chunk) for chunk in found.chunks]}
 
 
 def highlight_snippet(snippet: str) -> str:

@@ -8,6 +8,7 @@ combination (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +65,14 @@ class RankExplanation:
     rerank_error: str | None = None
 
 
+def locate_text(offset: int | None, start: int, end: int) -> dict[str, int | None]:
+    """Return the offsets in a document of a part of a text that begins at `offset`; None if it is unknown."""
+    return {
+        "document_start": None if offset is None else offset + start,
+        "document_end": None if offset is None else offset + end,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
     """A chunk found by a search; `score` is between 0 and 1, where 1 is the best of the text leg and the same text.
@@ -89,11 +98,7 @@ class FoundPassage:
 
     def locate(self, start: int, end: int) -> dict[str, int | None]:
         """Return the offsets in the document of a part of `text`; None if they are unknown."""
-        known = self.start
-        return {
-            "document_start": None if known is None else known + start,
-            "document_end": None if known is None else known + end,
-        }
+        return locate_text(self.start, start, end)
 
 
 def search(
@@ -309,9 +314,19 @@ def log_query(
         results=[_serialize_result(found) for found in passages],
         top_score=passages[0].score if passages else None,
         retrieval_strategy=strategy,
-        filters={"collections": [collection.slug for collection in collections], **(filters or {})},
+        filters={"collections": [collection.slug for collection in collections], **_serialize_filters(filters)},
         response_time_ms=int((time.perf_counter() - started) * 1000),
     )
+
+
+def _serialize_filters(filters: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: _serialize_filter(value) for name, value in (filters or {}).items()}
+
+
+def _serialize_filter(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return [str(each) for each in value] if isinstance(value, list) else value
 
 
 def _serialize_result(found: FoundPassage) -> dict[str, Any]:
