@@ -1,5 +1,6 @@
 """API of search: passages in the format of citations, with an explanation of their rank."""
 
+import math
 import time
 from dataclasses import asdict
 from typing import Any
@@ -30,6 +31,16 @@ class SearchUnavailableError(Problem):
 
     status_code = 503
     default_code = "search_failed"
+
+
+class NumberField(serializers.FloatField):
+    """A finite number."""
+
+    def to_internal_value(self, data: Any) -> float:
+        value: float = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
 
 
 class FiltersSerializer(serializers.Serializer):
@@ -99,6 +110,15 @@ class SearchSerializer(serializers.Serializer):
         help_text=(
             "Maximum number of tokens of text around each passage, from chunks under the same headings or from "
             "neighbouring ones. Passages whose expanded texts overlap are merged; with 0, `expanded` is omitted."
+        ),
+    )
+    diversity = NumberField(
+        default=0,
+        min_value=0,
+        max_value=1,
+        help_text=(
+            "How much to avoid passages that resemble better ones (maximal marginal relevance). With 0, only "
+            "repetitions within a document are removed."
         ),
     )
 
@@ -215,6 +235,7 @@ def _build_response(
         filters=filters,
         snippets=True,
         vectors=vectors,
+        diversity=wanted["diversity"],
     )
     around = load_passage_contexts(result, reach=wanted["expand"]) if wanted["expand"] else {}
     expanded = expand_passages(result, tokens=wanted["expand_tokens"])

@@ -24,6 +24,7 @@ from knowledge.languages import detect_question_language
 from knowledge.models import Collection, RagQuery
 from knowledge.question_words import strip_question_words
 from knowledge.rerankers import Reranker
+from knowledge.services.diversity import drop_repetitions, select_diverse
 from knowledge.services.query_syntax import parse_query
 from knowledge.services.reranking import get_reranker, rerank_passages
 from knowledge.services.search_sql import FILTERS, HIT_END, HIT_START, build_search_sql
@@ -46,8 +47,8 @@ EFFORT_AT, EFFORT_GROWS, MAX_EFFORT = 10_000, 0.7, 1000
 EFFORT_SQL = (
     "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true)"
 )
-# Passages passed to the reranker per requested passage.
-RERANK_FACTOR = 3
+# Passages passed to the reranker, and from which diverse ones are chosen, per requested passage.
+CANDIDATE_FACTOR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ def search(
     snippets: bool = False,
     reranker: Reranker | None = None,
     vectors: Mapping[str, str] | None = None,
+    diversity: float = 0.0,
 ) -> list[FoundPassage]:
     """Return the passages most relevant to `query`, in which `query_syntax` applies. Needs a tenant scope.
 
@@ -120,6 +122,7 @@ def search(
         snippets: Whether to return snippets with marked matches.
         reranker: Function that rescores passages; by default the configured one.
         vectors: Query vectors computed by `embed_search_query` before the transaction.
+        diversity: How much to avoid passages that resemble better ones, from 0 to 1.
 
     Raises:
         EmbeddingError: If an embedder is unavailable.
@@ -129,17 +132,41 @@ def search(
     if not collections or not parsed.text.strip():
         return []
     reranker = reranker or get_reranker(collections)
+    wanted = limit * CANDIDATE_FACTOR if reranker or diversity else limit
     prepared = prepare_search(
         parsed.text,
         collections,
         vectors=embed_search_query(query, collections, strategy=strategy) if vectors is None else vectors,
         strategy=strategy,
-        limit=limit * RERANK_FACTOR if reranker else limit,
+        limit=wanted,
         filters=_check_filters(filters or {}) | parsed.build_conditions(),
         snippets=snippets,
     )
     passages = [_build_passage(row, prepared.best) for row in execute_search(prepared)]
-    return rerank_passages(parsed.text, passages, reranker)[:limit] if reranker else passages
+    if reranker:
+        passages = rerank_passages(parsed.text, passages, reranker)
+    return choose_passages(passages, collections, limit=limit, diversity=diversity)
+
+
+def choose_passages(
+    passages: Sequence[FoundPassage],
+    collections: Sequence[Collection],
+    *,
+    limit: int,
+    diversity: float,
+    relevances: Sequence[float] | None = None,
+) -> list[FoundPassage]:
+    """Return the best passages without repetitions, and with diversity by their relevance or scores."""
+    scores = relevances or [
+        passage.score if passage.explanation.rerank_score is None else passage.explanation.rerank_score
+        for passage in passages
+    ]
+    relevance = {passage.id: score for passage, score in zip(passages, scores, strict=True)}
+    unique = drop_repetitions(passages, across_documents=diversity > 0)
+    if not diversity:
+        return unique[:limit]
+    found = [relevance[passage.id] for passage in unique]
+    return select_diverse(unique, found, collections, limit=limit, diversity=diversity)
 
 
 def _check_filters(filters: dict[str, Any]) -> dict[str, Any]:
@@ -267,7 +294,8 @@ PASSAGE_COLUMNS = (
 
 def _build_passage(row: Sequence[Any], best: float) -> FoundPassage:
     *fields, score, text_rank, text_score, vector_rank, distance, snippet = row
-    why = RankExplanation(text_rank, text_score, vector_rank, None if distance is None else 1 - distance)
+    similarity = None if distance is None else 1 - distance
+    why = RankExplanation(text_rank, text_score, vector_rank, similarity)
     named = dict(zip(PASSAGE_COLUMNS, fields, strict=True))
     return FoundPassage(**named, score=min(1.0, float(score) / best), snippet=snippet, explanation=why)
 
@@ -314,7 +342,10 @@ def log_query(
         results=[_serialize_result(found) for found in passages],
         top_score=passages[0].score if passages else None,
         retrieval_strategy=strategy,
-        filters={"collections": [collection.slug for collection in collections], **_serialize_filters(filters)},
+        filters={
+            "collections": [collection.slug for collection in collections],
+            **_serialize_filters(filters),
+        },
         response_time_ms=int((time.perf_counter() - started) * 1000),
     )
 
