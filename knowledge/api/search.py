@@ -17,6 +17,8 @@ from config.api.views import ApiView, json_response
 from knowledge.choices import CollectionStatus, RetrievalStrategy
 from knowledge.embedders import EmbeddingError
 from knowledge.models import Collection
+from knowledge.schemas import MAX_BOOST, MAX_BOOSTED_TAGS, MAX_HALF_LIFE_DAYS, MIN_BOOST, MIN_HALF_LIFE_DAYS
+from knowledge.services.boosts import SearchBoosts
 from knowledge.services.neighbours import PassageContext, load_passage_contexts
 from knowledge.services.passage_expansion import MAX_TOKENS, ExpandedPassage, expand_passages
 from knowledge.services.search import MAX_QUERY, embed_search_query, locate_text, log_query, search
@@ -121,6 +123,32 @@ class SearchSerializer(serializers.Serializer):
             "repetitions within a document are removed."
         ),
     )
+    recency_half_life_days = NumberField(
+        required=False,
+        allow_null=True,
+        min_value=MIN_HALF_LIFE_DAYS,
+        max_value=MAX_HALF_LIFE_DAYS,
+        help_text=(
+            "Age of a document that halves the score of its passages, in days. By default, the collection's "
+            "`settings` apply."
+        ),
+    )
+    tag_boosts = serializers.DictField(
+        child=NumberField(min_value=MIN_BOOST, max_value=MAX_BOOST),
+        required=False,
+        help_text=(
+            'Factors of the score by tag of the document, such as {"policy": 2}. By default, the collection\'s '
+            "`settings` apply."
+        ),
+    )
+
+    def validate_tag_boosts(self, value: dict[str, float]) -> dict[str, float]:
+        """Limit the number of tags."""
+        if len(value) > MAX_BOOSTED_TAGS:
+            raise serializers.ValidationError(
+                f"Must have at most {MAX_BOOSTED_TAGS} tags.", code="max_length"
+            )
+        return value
 
 
 class ExpandedSerializer(serializers.Serializer):
@@ -236,6 +264,7 @@ def _build_response(
         snippets=True,
         vectors=vectors,
         diversity=wanted["diversity"],
+        boosts=SearchBoosts(wanted.get("recency_half_life_days"), wanted.get("tag_boosts") or {}),
     )
     around = load_passage_contexts(result, reach=wanted["expand"]) if wanted["expand"] else {}
     expanded = expand_passages(result, tokens=wanted["expand_tokens"])

@@ -10,6 +10,7 @@ from config.db.constraints import SameTenant, choices_constraint, unique_per_ten
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from knowledge.choices import CollectionStatus, DocumentOrigin, DocumentStatus
 from knowledge.fields import LanguageField
+from knowledge.schemas import SchemaValidator
 
 
 class Collection(TenantModel):
@@ -56,7 +57,12 @@ class Collection(TenantModel):
     is_sensitive = models.BooleanField(
         default=False, help_text="Whether the audit log records each search that returns its passages."
     )
-    settings = models.JSONField(default=dict, blank=True, help_text="Search settings, such as `recall`.")
+    settings = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[SchemaValidator("CollectionSettings")],
+        help_text="Search settings, such as `recall`.",
+    )
     metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(TenantModel.Meta):

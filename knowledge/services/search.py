@@ -24,6 +24,7 @@ from knowledge.languages import detect_question_language
 from knowledge.models import Collection, RagQuery
 from knowledge.question_words import strip_question_words
 from knowledge.rerankers import Reranker
+from knowledge.services.boosts import SearchBoosts, build_boost_parameters
 from knowledge.services.diversity import drop_repetitions, select_diverse
 from knowledge.services.query_syntax import parse_query
 from knowledge.services.reranking import get_reranker, rerank_passages
@@ -55,6 +56,7 @@ CANDIDATE_FACTOR = 3
 class RankExplanation:
     """Rank and score of a passage in each leg; None if the leg did not find it.
 
+    `boost` is the factor of the score by the date and tags of the document; None without boosts.
     `rerank_error` says why reranking failed; the passages then have the order of the fusion.
     """
 
@@ -62,6 +64,7 @@ class RankExplanation:
     text_score: float | None = None
     vector_rank: int | None = None
     similarity: float | None = None
+    boost: float | None = None
     rerank_score: float | None = None
     rerank_error: str | None = None
 
@@ -113,39 +116,40 @@ def search(
     reranker: Reranker | None = None,
     vectors: Mapping[str, str] | None = None,
     diversity: float = 0.0,
+    boosts: SearchBoosts | None = None,
 ) -> list[FoundPassage]:
-    """Return the passages most relevant to `query`, in which `query_syntax` applies. Needs a tenant scope.
+    """Return the passages most relevant to `query`, in which `query_syntax` applies.
+
+    Needs a tenant scope. Raises EmbeddingError if an embedder is unavailable, and ValueError if a filter is unknown.
 
     Args:
         filters: `metadata` (contained in the chunk's or the document's), `documents` (ids), `sources`, `file_types`,
             `languages` (ISO 639-1), `tags` (any of the document's), `uploaded_after`, `uploaded_before`.
-        snippets: Whether to return snippets with marked matches.
         reranker: Function that rescores passages; by default the configured one.
         vectors: Query vectors computed by `embed_search_query` before the transaction.
         diversity: How much to avoid passages that resemble better ones, from 0 to 1.
-
-    Raises:
-        EmbeddingError: If an embedder is unavailable.
-        ValueError: If a filter is unknown.
+        boosts: Boosts that replace those of the collections.
     """
-    parsed = parse_query(query[:MAX_QUERY])
+    parsed, reranker = parse_query(query[:MAX_QUERY]), reranker or get_reranker(collections)
     if not collections or not parsed.text.strip():
         return []
-    reranker = reranker or get_reranker(collections)
-    wanted = limit * CANDIDATE_FACTOR if reranker or diversity else limit
     prepared = prepare_search(
         parsed.text,
         collections,
         vectors=embed_search_query(query, collections, strategy=strategy) if vectors is None else vectors,
         strategy=strategy,
-        limit=wanted,
+        limit=limit * CANDIDATE_FACTOR if reranker or diversity else limit,
         filters=_check_filters(filters or {}) | parsed.build_conditions(),
         snippets=snippets,
+        boosts=boosts,
     )
+    found = _find_candidates(prepared, parsed.text, reranker)
+    return choose_passages(found, collections, limit=limit, diversity=diversity)
+
+
+def _find_candidates(prepared: "PreparedSearch", query: str, reranker: Reranker | None) -> list[FoundPassage]:
     passages = [_build_passage(row, prepared.best) for row in execute_search(prepared)]
-    if reranker:
-        passages = rerank_passages(parsed.text, passages, reranker)
-    return choose_passages(passages, collections, limit=limit, diversity=diversity)
+    return rerank_passages(query, passages, reranker) if reranker else passages
 
 
 def choose_passages(
@@ -205,6 +209,7 @@ def prepare_search(
     limit: int,
     filters: Mapping[str, Any] | None = None,
     snippets: bool = False,
+    boosts: SearchBoosts | None = None,
 ) -> PreparedSearch:
     """Build the statement of a search. Needs a tenant scope."""
     filters = filters or {}
@@ -213,14 +218,12 @@ def prepare_search(
     chunks = sum(collection.chunk_count for collection in collections)
     # Below the threshold an exact comparison is as fast as the index and misses nothing.
     approximate = bool(legs) and chunks > settings.VECTOR_PARTITION_ROWS and not filters
+    boosted = build_boost_parameters(collections, boosts)
     parameters = {
-        **FIXED,
-        "candidates": max(CANDIDATES, limit),
+        **_build_base_parameters(collections, filters, limit),
         "text_weight": text_weight,
-        "limit": limit,
-        **_build_filter_parameters(collections, filters),
         **(_build_word_parameters(query, collections, chunks) if text_weight or snippets else {}),
-        **build_leg_parameters(legs),
+        **(build_leg_parameters(legs) | boosted),
     }
     sql = build_search_sql(
         tables=[leg.table for leg in legs],
@@ -230,11 +233,12 @@ def prepare_search(
         snippets=snippets,
         by_index=chunks > MAX_SCANNED_CHUNKS,
         approximate=approximate,
+        boosted=bool(boosted),
     )
     effort = compute_ef_search(collections, chunks, parameters["candidates"]) if approximate else None
     best = text_weight + max((leg.part.weight for leg in legs), default=0.0)
     # An exact vector search of a small tenant has one good plan, and planning takes longer than executing it.
-    one_plan = bool(legs) and not (text_weight or approximate or filters or snippets)
+    one_plan = bool(legs) and not (text_weight or approximate or filters or snippets or boosted)
     return PreparedSearch(sql, parameters, effort, best, one_plan)
 
 
@@ -263,11 +267,16 @@ def execute_search(prepared: PreparedSearch) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def _build_filter_parameters(collections: Sequence[Collection], filters: Mapping[str, Any]) -> dict[str, Any]:
+def _build_base_parameters(
+    collections: Sequence[Collection], filters: Mapping[str, Any], limit: int
+) -> dict[str, Any]:
     values = {f"filter_{name}": value for name, value in filters.items()}
     if "metadata" in filters:
         values["filter_metadata"] = Jsonb(filters["metadata"])
     return values | {
+        **FIXED,
+        "candidates": max(CANDIDATES, limit),
+        "limit": limit,
         "tenant": require_tenant_id(),
         "collections": [collection.pk for collection in collections],
         "chunks": max(1, sum(collection.chunk_count for collection in collections)),
@@ -293,9 +302,9 @@ PASSAGE_COLUMNS = (
 
 
 def _build_passage(row: Sequence[Any], best: float) -> FoundPassage:
-    *fields, score, text_rank, text_score, vector_rank, distance, snippet = row
+    *fields, score, text_rank, text_score, vector_rank, distance, boost, snippet = row
     similarity = None if distance is None else 1 - distance
-    why = RankExplanation(text_rank, text_score, vector_rank, similarity)
+    why = RankExplanation(text_rank, text_score, vector_rank, similarity, boost)
     named = dict(zip(PASSAGE_COLUMNS, fields, strict=True))
     return FoundPassage(**named, score=min(1.0, float(score) / best), snippet=snippet, explanation=why)
 

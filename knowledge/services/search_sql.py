@@ -95,18 +95,44 @@ TEXT_SHARE = "%(text_weight)s * t.share"
 VECTOR_SHARE = "v.share"
 FUSED = """
 fused AS (
-  SELECT id, {score} AS score, {text}, {vector}
+  SELECT id, {score} AS score, {text}, {vector}, NULL::float AS boost
   FROM {legs} ORDER BY score DESC, id LIMIT %(limit)s
-)
+)"""
+# Half of the score for each half-life of the document's age, and the product of the factors of its tags. The exponent
+# is limited because a result near zero is an error of PostgreSQL.
+BOOSTED = """
+unboosted AS (
+  SELECT id, {score} AS score, {text}, {vector} FROM {legs}
+), fused AS (
+  SELECT u.id, u.score * b.boost AS score, u.text_rank, u.text_score, u.vector_rank, u.distance, b.boost
+  FROM unboosted u JOIN knowledge_chunk c ON c.id = u.id AND c.tenant_id = %(tenant)s
+    JOIN knowledge_document d ON d.id = c.document_id AND d.tenant_id = %(tenant)s
+    CROSS JOIN LATERAL (SELECT %(boosts)s::jsonb -> c.collection_id::text AS options,
+      CASE WHEN pg_input_is_valid(d.metadata ->> 'date', 'timestamptz') THEN (d.metadata ->> 'date')::timestamptz
+        ELSE coalesce(d.uploaded_at, d.created_at) END AS date) o
+    CROSS JOIN LATERAL (SELECT
+      power(0.5::float, least(500, coalesce(greatest(0, extract(epoch FROM now() - o.date)::float / 86400)
+        / (o.options ->> 'half_life')::float, 0)))
+      * coalesce((SELECT exp(sum(ln(value::float))) FROM jsonb_each_text(o.options -> 'tags')
+        WHERE d.metadata -> 'tags' ? key), 1) AS boost) b
+  ORDER BY score DESC, id LIMIT %(limit)s
+)"""
+FOUND = """
 SELECT c.id, c.document_id, d.title, d.filename, d.source, c.content, c.context, c.page, c.chunk_index,
   c.collection_id, CASE WHEN c."end" > c.start THEN c.start END,
-  f.score, f.text_rank, f.text_score, f.vector_rank, f.distance, {snippet}
+  f.score, f.text_rank, f.text_score, f.vector_rank, f.distance, f.boost, {snippet}
 FROM fused f JOIN knowledge_chunk c ON c.id = f.id AND c.tenant_id = %(tenant)s
   JOIN knowledge_document d ON d.id = c.document_id AND d.tenant_id = %(tenant)s
 ORDER BY f.score DESC, c.id
 """
-TEXT_WHY, NO_TEXT_WHY = "t.rank AS text_rank, t.score AS text_score", "NULL AS text_rank, NULL AS text_score"
-VECTOR_WHY, NO_VECTOR_WHY = "v.rank AS vector_rank, v.distance", "NULL AS vector_rank, NULL AS distance"
+TEXT_WHY, NO_TEXT_WHY = (
+    "t.rank AS text_rank, t.score AS text_score",
+    "NULL::bigint AS text_rank, NULL::float AS text_score",
+)
+VECTOR_WHY, NO_VECTOR_WHY = (
+    "v.rank AS vector_rank, v.distance",
+    "NULL::bigint AS vector_rank, NULL::float AS distance",
+)
 SNIPPET = """knowledge_headline(c.language, c.content,
     (SELECT array_agg(l.lexeme) FROM lexemes l WHERE l.language = c.language), %(hit_start)s, %(hit_end)s)"""
 
@@ -147,6 +173,7 @@ def build_search_sql(
     snippets: bool,
     by_index: bool = True,
     approximate: bool = True,
+    boosted: bool = False,
 ) -> str:
     """Return the statement with an optional text leg and a vector leg per table.
 
@@ -154,6 +181,7 @@ def build_search_sql(
         relative: For each table, whether its similarities are scaled to the range of the candidates.
         by_index: Whether to match words with the index instead of scanning every chunk.
         approximate: Whether to use the vector index; with filters, vectors are always compared exactly.
+        boosted: Whether to multiply scores by the boosts of their documents.
     """
     where = "".join((FILTERS | OPERATORS)[name] for name in filters)
     parts = [LEXEMES] if text or snippets else []
@@ -170,13 +198,14 @@ def build_search_sql(
             for leg, scaled in enumerate(relative or [False] * len(tables))
         )
         parts.append(f"\nby_vector AS ({ranked}\n)")
-    return f"WITH {','.join(parts)},{_build_fusion_sql(text=text, vectors=bool(tables), snippets=snippets)}"
+    fused = BOOSTED if boosted else FUSED
+    return f"WITH {','.join(parts)},{_build_fusion_sql(fused, text, bool(tables), snippets=snippets)}"
 
 
-def _build_fusion_sql(*, text: bool, vectors: bool, snippets: bool) -> str:
+def _build_fusion_sql(fused: str, text: bool, vectors: bool, *, snippets: bool) -> str:
     both = text and vectors
     shares = [TEXT_SHARE] * text + [VECTOR_SHARE] * vectors
-    return FUSED.format(
+    return (fused + FOUND).format(
         score=" + ".join(f"coalesce({share}, 0)" for share in shares) if both else shares[0],
         text=TEXT_WHY if text else NO_TEXT_WHY,
         vector=VECTOR_WHY if vectors else NO_VECTOR_WHY,
