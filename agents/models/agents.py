@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from agents.choices import AgentStatus, Provider, validate_tools
+from agents.schemas import SchemaValidator
 from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import MemberForeignKey, SoftDeleteMixin, TenantForeignKey, TenantModel
 
@@ -101,7 +102,12 @@ class Agent(SoftDeleteMixin, TenantModel):
     )
     version = models.PositiveIntegerField(default=1, editable=False, help_text="Latest published version.")
     tags = models.JSONField(default=list, blank=True, help_text="Tags for filtering.")
-    config = models.JSONField(default=dict, blank=True, help_text="Additional model settings.")
+    config = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[SchemaValidator("AgentConfig")],
+        help_text="Additional model settings.",
+    )
     metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
     created_by = MemberForeignKey(help_text="User who created the agent.", editable=False)
 

@@ -17,6 +17,7 @@ from agents.choices import Provider
 from agents.runtime.providers import classify_error
 from agents.services.factory_prompts import RenderedPrompt, render_factory_prompt
 from conversations.runtime.model_requests import request_agent_model
+from conversations.runtime.retrieval_options import get_retrieval_options
 from conversations.runtime.turn_results import get_model_usage
 from knowledge.services.query_fusion import search_queries
 from knowledge.services.reranking import explain_passage
@@ -64,7 +65,8 @@ def _find_candidates(
     turn: "TurnContext", queries: Sequence[str]
 ) -> tuple[list[FoundPassage], RenderedPrompt]:
     with turn.caller.scope():
-        candidates = search_queries(queries, turn.collections, limit=CANDIDATES)
+        diversity = get_retrieval_options(turn.agent).diversity
+        candidates = search_queries(queries, turn.collections, limit=CANDIDATES, diversity=diversity)
         return candidates, render_factory_prompt("search.ranking", user_id=turn.caller.user_id)
 
 

@@ -14,6 +14,7 @@ from conversations.runtime.journal import current_call_key, serialize_passage, s
 from conversations.runtime.mcp_tools import build_mcp_tools
 from conversations.runtime.query_rewriting import RewrittenQuery, rewrite_query
 from conversations.runtime.reranking import RankedPassages, search_and_rank
+from conversations.runtime.retrieval_options import expand_found_passages, get_retrieval_options
 from conversations.runtime.tools import build_tool, build_tools
 from conversations.runtime.turns import TurnContext
 from knowledge.services.query_fusion import search_queries
@@ -75,7 +76,9 @@ def search_passages(
             status=ToolStatus.RUNNING,
             started_at=timezone.now(),
         )
-        found = ranked.passages if ranked else search_queries(rewritten.queries, turn.collections)
+        options = get_retrieval_options(turn.agent)
+        found = ranked.passages if ranked else _find_passages(turn, rewritten.queries, options.diversity)
+        expanded = expand_found_passages(found, tokens=options.expand_tokens)
         log_query(
             query,
             found,
@@ -85,12 +88,16 @@ def search_passages(
             conversation_id=turn.conversation_id,
             filters={"queries": rewritten.queries} if rewritten.queries != [query] else None,
         )
-        rows = [_render_passage(*each) for each in enumerate(found, len(turn.journal.passages) + 1)]
+        rows = [_render_passage(*each) for each in enumerate(expanded, len(turn.journal.passages) + 1)]
         _complete(execution, rows, started)
         call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
-        result = {"result": rows, "passages": list(map(serialize_passage, found)), "tool_calls": [call]}
+        result = {"result": rows, "passages": list(map(serialize_passage, expanded)), "tool_calls": [call]}
         turn.journal.add_result(current_call_key.get(), result | _render_requests(rewritten, ranked))
     return rows
+
+
+def _find_passages(turn: TurnContext, queries: list[str], diversity: float) -> list[FoundPassage]:
+    return search_queries(queries, turn.collections, diversity=diversity)
 
 
 def _complete(execution: ToolExecution, rows: list[dict[str, Any]], started: float) -> None:
