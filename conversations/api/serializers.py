@@ -95,6 +95,7 @@ class ToolExecutionSerializer(ReadOnlySerializer):
             "tool_name",
             "tool_input",
             "tool_output",
+            "metadata",
             "status",
             "decided_by",
             "decided_at",

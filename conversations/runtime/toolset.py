@@ -76,10 +76,8 @@ def search_passages(
             status=ToolStatus.RUNNING,
             started_at=timezone.now(),
         )
-        options = get_retrieval_options(turn.agent)
-        found = ranked.passages if ranked else _find_passages(turn, rewritten.queries, options.diversity)
-        expanded = expand_found_passages(found, tokens=options.expand_tokens)
-        log_query(
+        found, expanded = _find_passages(turn, rewritten, ranked)
+        record = log_query(
             query,
             found,
             collections=turn.collections,
@@ -88,20 +86,31 @@ def search_passages(
             conversation_id=turn.conversation_id,
             filters={"queries": rewritten.queries} if rewritten.queries != [query] else None,
         )
-        rows = [_render_passage(*each) for each in enumerate(expanded, len(turn.journal.passages) + 1)]
-        _complete(execution, rows, started)
+        numbered = list(enumerate(expanded, len(turn.journal.passages) + 1))
+        rows = [_render_passage(*each) for each in numbered]
+        execution.metadata = {"query": str(record.pk), "queries": rewritten.queries}
+        _complete(execution, [_describe_passage(*each) for each in numbered], started)
         call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
         result = {"result": rows, "passages": list(map(serialize_passage, expanded)), "tool_calls": [call]}
         turn.journal.add_result(current_call_key.get(), result | _render_requests(rewritten, ranked))
     return rows
 
 
-def _find_passages(turn: TurnContext, queries: list[str], diversity: float) -> list[FoundPassage]:
-    return search_queries(queries, turn.collections, diversity=diversity)
+def _find_passages(
+    turn: TurnContext, rewritten: RewrittenQuery, ranked: RankedPassages | None
+) -> tuple[list[FoundPassage], list[FoundPassage]]:
+    """Return the passages as found, and with the text around them."""
+    options = get_retrieval_options(turn.agent)
+    found = (
+        ranked.passages
+        if ranked
+        else search_queries(rewritten.queries, turn.collections, diversity=options.diversity)
+    )
+    return found, expand_found_passages(found, tokens=options.expand_tokens)
 
 
-def _complete(execution: ToolExecution, rows: list[dict[str, Any]], started: float) -> None:
-    execution.tool_output = [{"id": row["id"], "score": row["score"]} for row in rows]
+def _complete(execution: ToolExecution, output: list[dict[str, Any]], started: float) -> None:
+    execution.tool_output = output
     execution.status, execution.completed_at = ToolStatus.COMPLETED, timezone.now()
     execution.execution_time_ms = int((time.perf_counter() - started) * 1000)
     execution.save()
@@ -113,6 +122,19 @@ def _render_requests(*requests: RewrittenQuery | RankedPassages | None) -> dict[
     prompts = [str(each.prompt_id) for each in found if each.prompt_id]
     usage = [row for each in found for row in each.usage]
     return ({"prompts": prompts} if prompts else {}) | ({"usage": usage} if usage else {})
+
+
+def _describe_passage(number: int, passage: FoundPassage) -> dict[str, Any]:
+    """Return what the trace of a search shows of a passage; `number` is the one that the model sees."""
+    return {
+        "number": number,
+        "id": str(passage.id),
+        "document": str(passage.document_id),
+        "title": passage.title or passage.filename,
+        "source": passage.source,
+        "page": passage.page,
+        "score": round(passage.score, 4),
+    }
 
 
 def _render_passage(number: int, passage: FoundPassage) -> dict[str, Any]:
