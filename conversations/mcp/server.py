@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from agents.choices import AgentStatus
 from agents.models import Agent
@@ -31,10 +32,13 @@ from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import begin_turn, find_agent, start_conversation
 from conversations.tool_registry import load_mcp_tools
 from knowledge.models import Collection
+from knowledge.services.passage_expansion import MAX_TOKENS, ExpandedPassage, expand_passages
 from knowledge.services.search import log_query, search
 
 MAX_ROWS = 100
 MAX_PASSAGES = 20
+FilterText = Annotated[str, StringConstraints(max_length=100)]
+LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 INSTRUCTIONS = (
     "Conclave holds an organisation's knowledge, agents and conversations. List the collections before you search "
     "one, the agents before you ask one, and the workflows before you start one. Answers cite their sources."
@@ -75,31 +79,57 @@ def list_collections() -> list[dict[str, Any]]:
         ]
 
 
-def search_collection(collection: str, query: str, limit: int = 8) -> list[dict[str, Any]]:
+def search_collection(
+    collection: str,
+    query: str,
+    limit: int = 8,
+    documents: Annotated[list[UUID], Field(max_length=100)] | None = None,
+    tags: Annotated[list[FilterText], Field(max_length=20)] | None = None,
+    languages: Annotated[list[LanguageCode], Field(max_length=20)] | None = None,
+    uploaded_after: AwareDatetime | None = None,
+    uploaded_before: AwareDatetime | None = None,
+    expand_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS)] = 0,
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0,
+) -> list[dict[str, Any]]:
     """Search a collection. Returns the best passages first, with their sources.
 
     Args:
         collection: the collection's slug.
         query: what to look for, in natural language.
         limit: maximum number of passages, from 1 to 20.
+        documents: ids of documents to search.
+        tags: tags, of which the document must have one.
+        languages: languages of the passages, as ISO 639-1 codes.
+        uploaded_after: earliest upload of the document, with time zone.
+        uploaded_before: upload of the document before this time, with time zone.
+        expand_tokens: maximum number of tokens of text around each passage.
+        diversity: how much to avoid passages that resemble better ones, from 0 to 1.
     """
+    filters: dict[str, Any] = {"documents": documents, "tags": tags, "languages": languages}
+    filters |= {"uploaded_after": uploaded_after, "uploaded_before": uploaded_before}
+    filters = {name: value for name, value in filters.items() if value}
     with get_caller("collections", "read").scope():
         match = Collection.objects.filter(slug=collection).first()
         if match is None:
             raise McpRequestError(f'Collection "{collection[:100]}" not found.')
         query, started = strip_unstorable(query), time.perf_counter()
-        passages = search(query, [match], limit=max(1, min(limit, MAX_PASSAGES)))
-        log_query(query, passages, collections=[match], started=started)
-    return [
-        {
-            "text": passage.text,
-            "title": passage.title,
-            "source": passage.source,
-            "page": passage.page,
-            "score": round(passage.score, 4),
-        }
-        for passage in passages
-    ]
+        passages = search(
+            query, [match], limit=max(1, min(limit, MAX_PASSAGES)), filters=filters, diversity=diversity
+        )
+        log_query(query, passages, collections=[match], started=started, filters=filters)
+        return [_render_passage(each) for each in expand_passages(passages, tokens=expand_tokens)]
+
+
+def _render_passage(found: ExpandedPassage) -> dict[str, Any]:
+    passage = found.passage
+    return {
+        "text": found.text,
+        "title": passage.title,
+        "source": passage.source,
+        "document": str(passage.document_id),
+        "page": passage.page,
+        "score": round(passage.score, 4),
+    }
 
 
 def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from uuid import uuid4
 
 import pytest
 
@@ -11,7 +12,7 @@ from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation
 from conversations.runtime.turns import Caller
 from conversations.tests.factories import ConversationFactory, MessageFactory
-from knowledge.models import RagQuery
+from knowledge.models import Document, RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.folder_ingestion import Ingestion
 
@@ -118,6 +119,33 @@ def test_key_without_scope_is_rejected(live_server, agent_with_collection, api_k
     assert "does not grant conversations:write" in get_text(asked)
     with tenant_scope(agent_with_collection.tenant_id, actor="system:test"):
         assert not Conversation.objects.exists()
+
+
+def test_search_has_filters(live_server, agent_with_collection, api_key, member):
+    key = api_key(user=member.user)
+    with tenant_scope(agent_with_collection.tenant_id, actor="system:test"):
+        document = Document.objects.get()
+        document.metadata, document.uploaded_at = {"tags": ["sea"]}, "2026-05-01T12:00:00Z"
+        document.save()
+    filters = [
+        ({"documents": [str(document.pk)]}, {"documents": [str(uuid4())]}),
+        ({"tags": ["sea", "x"]}, {"tags": ["x"]}),
+        ({"languages": ["en"]}, {"languages": ["de"]}),
+        ({"uploaded_after": "2026-05-01T12:00:00Z"}, {"uploaded_after": "2026-05-01T12:00:01Z"}),
+        ({"uploaded_before": "2026-05-02T00:00:00+02:00"}, {"uploaded_before": "2026-05-01T14:00:00+02:00"}),
+        ({"expand_tokens": 50, "diversity": 0.2}, {"languages": ["deu"]}),
+    ]
+    wanted = [
+        tool("search_collection", collection="sea", query="water", **each)
+        for pair in filters
+        for each in pair
+    ]
+    *results, invalid = call_tools(live_server, key.secret, *wanted)
+
+    assert [[row["document"] for row in value(each)] for each in results] == [[str(document.pk)], []] * 5 + [
+        [str(document.pk)]
+    ]
+    assert "languages" in get_text(invalid)
 
 
 def test_other_tenants_and_colleagues_have_no_access(

@@ -14,7 +14,7 @@ from config.testing.roles import as_platform
 from conversations.models import McpToolExecution
 from conversations.tests.test_turns import caller
 from conversations.tests.test_web_search import ROWS, SearchServer, add_account, reply_with
-from knowledge.models import RagQuery
+from knowledge.models import Document, RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.folder_ingestion import Ingestion
 from workflows.choices import StepKind
@@ -70,6 +70,27 @@ def test_search_returns_passages_and_is_recorded(run, caller, sea):
 
 
 @pytest.mark.parametrize(
+    ("found", "missing"),
+    [
+        ({"tags": ["sea", "x"]}, {"tags": ["x"]}),
+        ({"languages": ["en"]}, {"languages": ["de"]}),
+        ({"uploaded_after": "2026-05-01T12:00:00Z"}, {"uploaded_after": "2026-05-01T12:00:01Z"}),
+        ({"uploaded_before": "2026-05-02T00:00:00Z"}, {"uploaded_before": "2026-05-01T14:00:00+02:00"}),
+    ],
+)
+def test_search_filters_by_tag_language_and_date(run, caller, sea, found, missing):
+    with caller.scope():
+        columns = {"metadata": {"tags": ["sea"]}, "uploaded_at": "2026-05-01T12:00:00Z"}
+        Document.objects.update(**columns)
+    config = {"collection": "sea", "query": "high water"}
+    counts = [
+        len(run(StepKind.RETRIEVAL, config | {"filter": each}).output["passages"])
+        for each in (found, missing)
+    ]
+    assert counts == [1, 0]
+
+
+@pytest.mark.parametrize(
     ("config", "code"),
     [
         ({"collection": "none"}, "collection_not_found"),
@@ -78,6 +99,8 @@ def test_search_returns_passages_and_is_recorded(run, caller, sea):
         ({"top_k": "many"}, "invalid_input"),
         ({"filter": {"tenant": 1}}, "invalid_input"),
         ({"filter": {"documents": ["x"]}}, "invalid_input"),
+        ({"filter": {"languages": ["deu"]}}, "invalid_input"),
+        ({"filter": {"uploaded_after": "yesterday"}}, "invalid_input"),
     ],
 )
 def test_invalid_searches_fail(run, sea, config, code):

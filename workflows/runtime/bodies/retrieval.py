@@ -1,10 +1,10 @@
 """Body of `retrieval` steps: a search in a collection."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, ValidationError
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from config.db.json_schema import StrictSchema
 from conversations.runtime.journal import strip_unstorable_json
@@ -17,6 +17,7 @@ from workflows.runtime.outside_calls import require_text
 from workflows.runtime.step_bodies import StepContext, StepError, StepResult, register_body
 
 DEFAULT_PASSAGES, MAX_PASSAGES = 5, 100
+LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 
 
 class RetrievalFilter(StrictSchema):
@@ -26,6 +27,10 @@ class RetrievalFilter(StrictSchema):
     documents: list[UUID] = Field(default_factory=list, max_length=100)
     sources: list[str] = Field(default_factory=list, max_length=100)
     file_types: list[str] = Field(default_factory=list, max_length=20)
+    languages: list[LanguageCode] = Field(default_factory=list, max_length=20)
+    tags: list[str] = Field(default_factory=list, max_length=20)
+    uploaded_after: AwareDatetime | None = None
+    uploaded_before: AwareDatetime | None = None
 
 
 @register_body(StepKind.RETRIEVAL)
