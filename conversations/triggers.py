@@ -71,3 +71,30 @@ DROP TRIGGER conversations_message_erase_payloads ON conversations_message;
 DROP TRIGGER conversations_conversation_erase_payloads ON conversations_conversation;
 DROP FUNCTION conversations_erase_payloads();
 """
+
+# Suggested questions are erased with the question or answer that they come from. Accepted ones name no conversation.
+ERASE_SUGGESTIONS = """
+CREATE FUNCTION conversations_erase_suggestions() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_TABLE_NAME = 'conversations_conversation' THEN
+    DELETE FROM public.knowledge_judgedquestion WHERE tenant_id = OLD.tenant_id AND conversation_id = OLD.id;
+  ELSE
+    DELETE FROM public.knowledge_judgedquestion
+    WHERE tenant_id = OLD.tenant_id AND conversation_id = OLD.conversation_id
+      AND (source_id = OLD.id OR source_id IN (SELECT m.id FROM public.conversations_message m
+        WHERE m.tenant_id = OLD.tenant_id AND m.conversation_id = OLD.conversation_id AND m.reply_to_id = OLD.id));
+  END IF;
+  RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION conversations_erase_suggestions() FROM PUBLIC;
+CREATE TRIGGER conversations_conversation_erase_suggestions AFTER DELETE ON conversations_conversation
+  FOR EACH ROW EXECUTE FUNCTION conversations_erase_suggestions();
+CREATE TRIGGER conversations_message_erase_suggestions AFTER UPDATE OF content ON conversations_message
+  FOR EACH ROW WHEN (OLD.content <> '' AND NEW.content = '') EXECUTE FUNCTION conversations_erase_suggestions();
+"""
+ERASE_SUGGESTIONS_DROP = """
+DROP TRIGGER conversations_message_erase_suggestions ON conversations_message;
+DROP TRIGGER conversations_conversation_erase_suggestions ON conversations_conversation;
+DROP FUNCTION conversations_erase_suggestions();
+"""

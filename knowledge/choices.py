@@ -70,6 +70,23 @@ class EvaluationStatus(TextChoices):
     FAILED = "failed"
 
 
+class QuestionOrigin(TextChoices):
+    """Origin of a judged question."""
+
+    ANSWER_FEEDBACK = "answer_feedback", "Feedback on an answer"
+    SEARCH_FEEDBACK = "search_feedback", "Feedback on a search"
+    MODEL = "model"
+    MANUAL = "manual"
+
+
+class QuestionStatus(TextChoices):
+    """Status of a judged question; evaluations use the accepted ones."""
+
+    SUGGESTED = "suggested"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
 class TermContext(TextChoices):
     TECHNICAL = "technical"
     BUSINESS = "business"

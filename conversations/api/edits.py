@@ -36,6 +36,13 @@ class FeedbackSerializer(serializers.Serializer):
         allow_blank=True,
         help_text="The feedback. An empty value removes it.",
     )
+    correction = serializers.CharField(
+        max_length=1000,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Text of the correct answer, in the words of its passage. It becomes part of the suggested question.",
+    )
 
 
 EDITED = {
@@ -77,7 +84,7 @@ class MessageActions:
         data = self.validate_body(FeedbackSerializer)
         message = self.get_object()
         try:
-            give_feedback(message, data["feedback"])
+            give_feedback(message, data["feedback"], correction=data["correction"])
         except NotAnAnswerError as error:
             raise Conflict("; ".join(error.messages), code="no_answer") from error
         return self.rendered_row(MessageSerializer, message)

@@ -11,9 +11,12 @@ from django.db import transaction
 from agents.models import Agent
 from agents.services.prompts import count_verdict
 from audit.services.events import record_event
+from config.tenancy.scope import require_scope
 from conversations.choices import MessageFeedback, MessageRole, MessageStatus
 from conversations.models import Message
 from conversations.signals import feedback_stored
+from knowledge.choices import QuestionOrigin
+from knowledge.services.judged_questions import RatedResults, suggest_from_results
 
 # Keys of the prompts in the metadata of an answer: the first one, and others.
 PROMPT_KEY, FURTHER_PROMPTS = "prompt_id", "further_prompt_ids"
@@ -43,8 +46,13 @@ class NotAnAnswerError(ValidationError):
 
 
 @transaction.atomic
-def give_feedback(message: Message, feedback: str) -> None:
+def give_feedback(message: Message, feedback: str, *, correction: str = "") -> None:
     """Store feedback on an answer, replacing earlier feedback; an empty value removes it.
+
+    If the answer cites passages and the user asked the question, the question is suggested as a judged question.
+
+    Args:
+        correction: Text of the correct answer, for the suggestion.
 
     Raises:
         NotAnAnswerError: the message is not a completed answer.
@@ -60,6 +68,8 @@ def give_feedback(message: Message, feedback: str) -> None:
         feedback_stored.send(Message, message=message, feedback=feedback)
     message.save(update_fields=["feedback", "metadata", "updated_at"])
     _count(held, feedback)
+    if feedback != held.feedback or correction:
+        _suggest_question(message, feedback, correction)
     record_event("message.feedback", resource=message, metadata={"feedback": feedback})
 
 
@@ -72,3 +82,24 @@ def _count(held: Message, feedback: str) -> None:
     for prompt in sorted(get_prompt_ids(held.metadata)):
         with suppress(ValueError):
             count_verdict(UUID(prompt), verdict, before=before)
+
+
+def _suggest_question(message: Message, feedback: str, correction: str) -> None:
+    """Suggest a judged question from feedback on an answer to a question of the same user."""
+    chunks = [UUID(str(citation["chunk"])) for citation in message.citations if "chunk" in citation]
+    asked = Message.objects.filter(
+        conversation_id=message.conversation_id, pk=message.reply_to_id, user_id=require_scope().user_id
+    )
+    question = asked.values_list("content", flat=True).first() if chunks else None
+    if question:
+        suggest_from_results(
+            RatedResults(
+                question,
+                chunks,
+                feedback,
+                QuestionOrigin.ANSWER_FEEDBACK,
+                message.pk,
+                message.conversation_id,
+                correction,
+            )
+        )

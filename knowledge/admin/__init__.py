@@ -3,6 +3,7 @@
 from .collections import ChunkAdmin, ChunkVectorDraftAdmin, CollectionAdmin, DocumentAdmin
 from .connectors import ConnectorAdmin
 from .evaluations import RagEvaluationAdmin
+from .judged_questions import JudgedQuestionAdmin
 from .learning import EmbeddingAdmin, LearningPatternAdmin
 from .queries import RagQueryAdmin
 from .terminology import TermAdmin, TermEmbeddingAdmin, TermRelationAdmin
@@ -16,6 +17,7 @@ __all__ = [
     "ConnectorAdmin",
     "DocumentAdmin",
     "EmbeddingAdmin",
+    "JudgedQuestionAdmin",
     "LearningPatternAdmin",
     "RagEvaluationAdmin",
     "RagQueryAdmin",

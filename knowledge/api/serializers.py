@@ -35,6 +35,8 @@ class CollectionSerializer(BaseSerializer):
             "chunk_count",
             "status",
             "is_sensitive",
+            "question_progress",
+            "question_error",
             "settings",
             "metadata",
         )

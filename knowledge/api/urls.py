@@ -2,7 +2,18 @@
 
 from config.api.routers import ApiRouter
 
-from . import analytics, collections, connectors, documents, evaluation, learning, search, terminology, views
+from . import (
+    analytics,
+    collections,
+    connectors,
+    documents,
+    evaluation,
+    judged_questions,
+    learning,
+    search,
+    terminology,
+    views,
+)
 
 
 def register(router: ApiRouter) -> None:
@@ -21,3 +32,4 @@ def register(router: ApiRouter) -> None:
     router.register("terms", terminology.TermViewSet, basename="term")
     router.register("learning-patterns", learning.LearningPatternViewSet, basename="learning-pattern")
     router.register("rag-evaluations", evaluation.RagEvaluationViewSet, basename="rag-evaluation")
+    router.register("judged-questions", judged_questions.JudgedQuestionViewSet, basename="judged-question")

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, UpdateMixin
+from knowledge.services.judged_questions import rate_query
 from knowledge.services.sensitive_reads import record_sensitive_chunks
 
 from .serializers import ChunkSerializer, RagQuerySerializer
@@ -28,3 +30,7 @@ class RagQueryViewSet(UpdateMixin, ReadOnlyTenantViewSet):
 
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(user_id=self.credential.user_id)
+
+    def perform_update(self, serializer: BaseSerializer) -> None:
+        query: Any = serializer.instance
+        rate_query(query, serializer.validated_data.get("user_feedback", query.user_feedback))

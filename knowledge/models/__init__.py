@@ -3,7 +3,7 @@
 from .collections import Chunk, ChunkVectorDraft, Collection, Document
 from .connectors import Connector
 from .embeddings import Embedding
-from .evaluations import RagEvaluation
+from .evaluations import JudgedQuestion, RagEvaluation
 from .learning import LearningPattern
 from .queries import RagQuery
 from .terminology import Term, TermEmbedding, TermRelation
@@ -30,6 +30,7 @@ __all__ = [
     "Connector",
     "Document",
     "Embedding",
+    "JudgedQuestion",
     "LearningPattern",
     "RagEvaluation",
     "RagQuery",

@@ -16,7 +16,7 @@ from knowledge.schemas import SchemaValidator
 class Collection(TenantModel):
     """A set of documents for agents, with one embedding model and chunk size."""
 
-    audit_omit = ("document_count", "chunk_count", "languages")
+    audit_omit = ("document_count", "chunk_count", "languages", "question_progress", "question_error")
 
     name = models.CharField(max_length=255, help_text="Name of the collection.")
     slug = models.SlugField(max_length=100, help_text="Name in the API and on the command line.")
@@ -53,6 +53,19 @@ class Collection(TenantModel):
         choices=CollectionStatus,
         default=CollectionStatus.ACTIVE,
         help_text="Whether the collection is in use.",
+    )
+    question_progress = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Progress of generating judged questions in percent. Empty: none requested.",
+    )
+    question_error = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Error of the latest generation of judged questions.",
     )
     is_sensitive = models.BooleanField(
         default=False, help_text="Whether the audit log records each search that returns its passages."

@@ -17,6 +17,7 @@ from knowledge.models import (
     Connector,
     Document,
     Embedding,
+    JudgedQuestion,
     LearningPattern,
     RagEvaluation,
     RagQuery,
@@ -185,3 +186,13 @@ class RagEvaluationFactory(BaseFactory):
 
     class Meta:
         model = RagEvaluation
+
+
+class JudgedQuestionFactory(BaseFactory):
+    collection = factory.SubFactory(CollectionFactory)
+    user = factory.LazyFunction(member_user)
+    question = factory.Sequence(lambda n: f"When is high water number {n}?")
+    grades = factory.LazyFunction(lambda: {"tides.md": 1})
+
+    class Meta:
+        model = JudgedQuestion
