@@ -25,6 +25,17 @@ def expire_budget_reservations(timestamp: int) -> None:
         expire_reservations()
 
 
+# Jobs that earlier versions queued have the second name.
+@app.task(name="agents.tasks.evaluate_collection", aliases=["knowledge.tasks.evaluate_search"])
+@job
+def evaluate_collection(tenant_id: str, evaluation_id: str) -> None:
+    """Measure the search of a collection and the answers of the offline model."""
+    from agents.runtime.answer_evaluation import answer_questions
+    from knowledge.services.collection_evaluation import run_evaluation
+
+    run_evaluation(UUID(tenant_id), UUID(evaluation_id), answer_questions)
+
+
 @app.task
 @job
 def refresh_mcp_server(slug: str) -> None:

@@ -92,6 +92,16 @@ def expire_patterns(timestamp: int) -> None:
     expire()
 
 
+@app.periodic(cron="41 4 * * *")
+@app.task(queueing_lock="expire_suggestions")
+@job
+def expire_suggestions(timestamp: int) -> None:
+    """Delete suggested questions that were not reviewed in time."""
+    from knowledge.services.judged_questions import expire_suggestions as expire
+
+    expire()
+
+
 @app.periodic(cron="7 * * * *")
 @app.task(queueing_lock="learn_terms")
 @job
@@ -123,15 +133,6 @@ def balance_vectors(timestamp: int) -> None:
 
     for _ in balance_partitions():
         pass
-
-
-@app.task
-@job
-def evaluate_search(tenant_id: str, evaluation_id: str) -> None:
-    """Run an evaluation of a collection's search."""
-    from knowledge.services.evaluation import run_evaluation
-
-    run_evaluation(UUID(tenant_id), UUID(evaluation_id))
 
 
 @app.task(

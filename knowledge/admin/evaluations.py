@@ -19,5 +19,5 @@ class RagEvaluationAdmin(ReadOnlyAdmin):
     list_filter = (CreatedFilter, "status")
     fieldsets = (
         fieldset(None, "name", ("collection", "status"), "completed_at", "error_message"),
-        fieldset("Metrics", "results", "judgements"),
+        fieldset("Metrics", "results", "differences", ("is_baseline", "tolerance"), "scores", "judgements"),
     )

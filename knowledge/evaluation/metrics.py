@@ -48,6 +48,13 @@ def compute_ndcgs(
     return {question: ndcg(rankings.get(question, ()), grades) for question, grades in judgements.items()}
 
 
+def compute_recalls(
+    rankings: Mapping[str, Sequence[str]], judgements: Mapping[str, Mapping[str, int]]
+) -> dict[str, float]:
+    """Return recall of every judged question; one without a ranking counts as 0."""
+    return {question: recall(rankings.get(question, ()), grades) for question, grades in judgements.items()}
+
+
 def compute_metrics(
     rankings: Mapping[str, Sequence[str]], judgements: Mapping[str, Mapping[str, int]]
 ) -> RankingMetrics:

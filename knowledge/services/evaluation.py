@@ -7,17 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from config.db.ids import uuid7
 from config.tenancy.scope import tenant_scope
-from knowledge.choices import DocumentStatus, EvaluationStatus, RetrievalStrategy
+from knowledge.choices import DocumentStatus, RetrievalStrategy
 from knowledge.chunking import ChunkText, chunk_document
-from knowledge.embedders import EmbeddingError, get_embedder
+from knowledge.embedders import get_embedder
 from knowledge.evaluation.datasets import Dataset, DatasetPassage
-from knowledge.evaluation.metrics import RankingMetrics, compute_metrics, compute_ndcgs
+from knowledge.evaluation.metrics import RankingMetrics, compute_metrics, compute_ndcgs, compute_recalls
 from knowledge.models import Chunk, Collection, Document, RagEvaluation
+from knowledge.models.evaluations import MAX_GRADE, MAX_GRADES
 from knowledge.parsing import parse_bytes
 from knowledge.services.chunk_storage import store_chunks
 from knowledge.services.chunks import join_context
@@ -30,12 +30,13 @@ ACTOR = "system:evaluation"
 
 @dataclass(frozen=True, slots=True)
 class StrategyScore:
-    """Metrics of one strategy with one embedding model; `ndcgs` by question."""
+    """Metrics of one strategy with one embedding model; `ndcgs` and `recalls` by question."""
 
     embedding_model: str
     strategy: str
     metrics: RankingMetrics
     ndcgs: Mapping[str, float]
+    recalls: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class SearchedQuestions:
             strategy,
             compute_metrics(rankings, judgements),
             compute_ndcgs(rankings, judgements),
+            compute_recalls(rankings, judgements),
         )
 
 
@@ -106,7 +108,7 @@ def index_dataset(
     texts = [f"{cut.passage.title} {piece.context}\n{piece.text}" for cut in cuts for piece in cut.pieces]
     vectors = embedder.embed(texts)
     queries = {**dataset.queries, **(questions or {})}
-    searched = SearchedQuestions(collection, queries, _embed_queries(queries, collection))
+    searched = SearchedQuestions(collection, queries, embed_queries(queries, collection))
     # The dataset must not become searchable for the tenant, so the transaction is rolled back.
     with tenant_scope(tenant_id, actor=ACTOR), transaction.atomic():
         _index_passages(collection, cuts, vectors)
@@ -141,12 +143,17 @@ def evaluate_collection(
         EmbeddingError: If the collection's embedder is unavailable.
     """
     queries = {question: question for question in judged}
-    searched = SearchedQuestions(collection, queries, _embed_queries(queries, collection))
+    searched = SearchedQuestions(collection, queries, embed_queries(queries, collection))
     with tenant_scope(tenant_id, actor=ACTOR):
         return searched.score_strategies(judged, strategies)
 
 
-def _embed_queries(queries: Mapping[str, str], collection: Collection) -> dict[str, dict[str, str]]:
+def embed_queries(queries: Mapping[str, str], collection: Collection) -> dict[str, dict[str, str]]:
+    """Return the vectors of the questions by ID and embedding model.
+
+    Raises:
+        EmbeddingError: If the collection's embedder is unavailable.
+    """
     return {
         identifier: embed_search_query(text, [collection], strategy=RetrievalStrategy.HYBRID)
         for identifier, text in queries.items()
@@ -218,7 +225,7 @@ class JudgementError(ValueError):
     """The judgements are malformed; the message describes the expected format."""
 
 
-MAX_QUESTIONS, MAX_GRADES, MAX_GRADE = 1000, 100, 10
+MAX_QUESTIONS = 1000
 FORMAT_HELP = "Each question must map document sources to integer grades from 0 to 10."
 
 
@@ -244,26 +251,6 @@ def request_evaluation(**fields: Any) -> RagEvaluation:
     evaluation = RagEvaluation(**fields)
     evaluation.full_clean(exclude=["tenant"])
     evaluation.save()
-    job = app.configure_task("knowledge.tasks.evaluate_search")
+    job = app.configure_task("agents.tasks.evaluate_collection")
     job.defer(tenant_id=str(evaluation.tenant_id), evaluation_id=str(evaluation.pk))
     return evaluation
-
-
-def run_evaluation(tenant_id: UUID, evaluation_id: UUID) -> None:
-    """Run a pending evaluation and store its metrics or error. Call it outside any scope."""
-    with tenant_scope(tenant_id, actor=ACTOR):
-        found = RagEvaluation.objects.select_related("collection").filter(
-            pk=evaluation_id, status=EvaluationStatus.PENDING
-        )
-        evaluation = found.first()
-    if evaluation is None:
-        return
-    try:
-        scores = evaluate_collection(
-            tenant_id, evaluation.collection, evaluation.judgements, strategies=RetrievalStrategy.values
-        )
-        changes = {"status": EvaluationStatus.COMPLETED, "results": build_report(scores)}
-    except EmbeddingError as error:
-        changes = {"status": EvaluationStatus.FAILED, "error_message": str(error)}
-    with tenant_scope(tenant_id, actor=ACTOR):
-        RagEvaluation.objects.filter(pk=evaluation_id).update(completed_at=timezone.now(), **changes)

@@ -11,13 +11,14 @@ from config.tenancy.scope import tenant_scope
 from knowledge.evaluation.datasets import DatasetError, load_dataset
 from knowledge.evaluation.metrics import compute_metrics, ndcg, recall, reciprocal_rank
 from knowledge.models import Chunk, Collection, RagEvaluation
+from knowledge.services.collection_evaluation import run_evaluation
 from knowledge.services.evaluation import (
     JudgementError,
     check_judgements,
     evaluate_dataset,
     request_evaluation,
-    run_evaluation,
 )
+from knowledge.tests.factories import JudgedQuestionFactory
 from knowledge.tests.test_search import fill
 
 OWN_DOCS = Path(settings.BASE_DIR) / "benchmarks" / "data" / "docs"
@@ -130,6 +131,10 @@ def test_hybrid_beats_both_halves_on_our_own_documentation(tenant):
     assert hybrid.recall >= max(semantic.recall, keyword.recall)
 
 
+def answer_nothing(searched, identifiers):
+    return dict.fromkeys(identifiers)
+
+
 def requested(tenant, judged):
     with tenant_scope(tenant, actor="system:test"):
         return request_evaluation(name="Ours", collection=Collection.objects.get(), judgements=judged)
@@ -138,7 +143,7 @@ def requested(tenant, judged):
 def test_a_tenants_own_questions_are_measured(tenant, tmp_path):
     fill(tenant, tmp_path)
     evaluation = requested(tenant, {"When is high water?": {"tides.md": 1}, "kneading": {"bread.md": 1}})
-    run_evaluation(tenant.pk, evaluation.pk)
+    run_evaluation(tenant.pk, evaluation.pk, answer_nothing)
     with tenant_scope(tenant):
         evaluation = RagEvaluation.objects.get()
 
@@ -153,7 +158,7 @@ def test_an_evaluation_that_cannot_be_measured_says_why(tenant, tmp_path):
     evaluation = requested(tenant, {"x": {"tides.md": 1}})
     with tenant_scope(tenant, actor="system:test"):
         Collection.objects.update(embedding_model="nobody")
-    run_evaluation(tenant.pk, evaluation.pk)
+    run_evaluation(tenant.pk, evaluation.pk, answer_nothing)
     with tenant_scope(tenant):
         evaluation = RagEvaluation.objects.get()
 
@@ -164,7 +169,7 @@ def test_an_evaluation_that_cannot_be_measured_says_why(tenant, tmp_path):
 def test_an_evaluation_runs_in_its_own_tenant_only(tenant, other_tenant, tmp_path):
     fill(tenant, tmp_path)
     evaluation = requested(tenant, {"x": {"tides.md": 1}})
-    run_evaluation(other_tenant.pk, evaluation.pk)
+    run_evaluation(other_tenant.pk, evaluation.pk, answer_nothing)
     with tenant_scope(tenant):
         assert RagEvaluation.objects.get().status == "pending"
 
@@ -192,3 +197,85 @@ def test_the_api_takes_questions_and_defers_the_measuring(tenant, tmp_path, api_
 
     assert (made.status_code, made.json()["status"], made.json()["results"]) == (201, "pending", [])
     assert wrong.status_code == 400
+
+
+def accept(tenant, collection, questions, gold=()):
+    """Create accepted questions with the source of their document."""
+    with tenant_scope(tenant, actor="system:test"):
+        return [
+            JudgedQuestionFactory(
+                collection=collection,
+                user=None,
+                is_shared=True,
+                status="accepted",
+                question=question,
+                grades={source: 1},
+                gold=list(gold),
+                language="en",
+            )
+            for question, source in questions.items()
+        ]
+
+
+def test_accepted_questions_are_measured_with_their_answers(tenant, tmp_path):
+    fill(tenant, tmp_path)
+    with tenant_scope(tenant, actor="system:test"):
+        collection = Collection.objects.get()
+        JudgedQuestionFactory(collection=collection, user=None, is_shared=True, question="Suggested only?")
+    water, bread = accept(
+        tenant, collection, {"When is high water?": "tides.md", "kneading": "none.md"}, gold=["the moon"]
+    )
+    evaluation = requested(tenant, {})
+    run_evaluation(tenant.pk, evaluation.pk, lambda searched, keys: {str(water.pk): "It is  the\nmoon [1]."})
+    with tenant_scope(tenant):
+        evaluation = RagEvaluation.objects.get()
+
+    score = {"language": "en", "ndcg_at_10": 1.0, "recall_at_10": 1.0, "gold": 1.0}
+    assert evaluation.scores == [
+        {"question": str(water.pk)} | score,
+        {"question": str(bread.pk), "language": "en", "ndcg_at_10": 0.0, "recall_at_10": 0.0, "gold": 0.0},
+    ]
+    assert [row.get("gold") for row in evaluation.results] == [0.5, None, None]
+    assert evaluation.differences == []
+
+
+def test_an_evaluation_without_accepted_questions_says_so(tenant, tmp_path):
+    fill(tenant, tmp_path)
+    evaluation = requested(tenant, {})
+    run_evaluation(tenant.pk, evaluation.pk, answer_nothing)
+    with tenant_scope(tenant):
+        assert RagEvaluation.objects.get().error_message.startswith(
+            "The collection has no accepted questions."
+        )
+
+
+def test_an_evaluation_is_compared_with_its_baseline(tenant, tmp_path, api_client):
+    fill(tenant, tmp_path)
+    with tenant_scope(tenant, actor="system:test"):
+        collection = Collection.objects.get()
+    accept(tenant, collection, {"When is high water?": "tides.md"})
+    first = requested(tenant, {})
+    run_evaluation(tenant.pk, first.pk, answer_nothing)
+    url = f"/api/v1/rag-evaluations/{first.pk}/set-baseline/"
+    made = api_client().post(url, {"tolerance": 0.05}, content_type="application/json")
+    second = requested(tenant, {})
+    run_evaluation(tenant.pk, second.pk, answer_nothing)
+    with tenant_scope(tenant):
+        second.refresh_from_db()
+
+    assert (made.status_code, made.json()["is_baseline"], made.json()["tolerance"]) == (200, True, 0.05)
+    assert [(row["metric"], row["mean"], row["is_regression"]) for row in second.differences] == [
+        ("ndcg_at_10", 0.0, False),
+        ("recall_at_10", 0.0, False),
+    ]
+
+
+def test_only_completed_evaluations_of_accepted_questions_become_baselines(tenant, tmp_path, api_client):
+    fill(tenant, tmp_path)
+    evaluation = requested(tenant, {"When is high water?": {"tides.md": 1}})
+    run_evaluation(tenant.pk, evaluation.pk, answer_nothing)
+    url = f"/api/v1/rag-evaluations/{evaluation.pk}/set-baseline/"
+    clients = map(api_client, ("viewer", "analyst"))
+    codes = [client.post(url, {}, content_type="application/json").status_code for client in clients]
+
+    assert codes == [403, 409]
