@@ -1,10 +1,12 @@
 """Admin of collections, documents and chunks."""
 
 from django.contrib import admin
-from django.urls import path
+from django.http import HttpResponseRedirect
+from django.urls import path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 from django.views.decorators.csrf import csrf_exempt
+from unfold.decorators import action
 
 from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.paginator import BoundedPaginator
@@ -36,6 +38,7 @@ class CollectionAdmin(BaseModelAdmin):
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
     actions = ("archive", "restore")
+    actions_detail = ("open_report",)
     fieldsets = (
         fieldset(None, ("name", "slug"), "description", ("status", "is_sensitive")),
         fieldset(
@@ -59,6 +62,11 @@ class CollectionAdmin(BaseModelAdmin):
 
     def delete_model(self, request, obj):
         delete_collection(obj)
+
+    @action(description="Evaluations", url_path="open-report")
+    def open_report(self, request, object_id):
+        """Open the report of the evaluations."""
+        return HttpResponseRedirect(reverse("admin:knowledge_ragevaluation_report", args=[object_id]))
 
     @admin.action(description="Archive", permissions=["change"])
     def archive(self, request, queryset):

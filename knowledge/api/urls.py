@@ -8,6 +8,7 @@ from . import (
     connectors,
     documents,
     evaluation,
+    evaluation_report,
     judged_questions,
     learning,
     search,
@@ -25,6 +26,11 @@ def register(router: ApiRouter) -> None:
     router.single("collections/import", collections.ImportView, "collection-import")
     router.single("collections/<name:collection_id>/export", collections.ExportView, "collection-export")
     router.single("collections/<name:collection_id>/documents", documents.UploadView, "collection-documents")
+    router.single(
+        "collections/<name:collection_id>/evaluation-report",
+        evaluation_report.EvaluationReportView,
+        "collection-evaluation-report",
+    )
     router.register("connectors", connectors.ConnectorViewSet, basename="connector")
     router.register("chunks", views.ChunkViewSet, basename="chunk")
     router.register("rag-queries", views.RagQueryViewSet, basename="rag-query")
