@@ -28,7 +28,7 @@ CHART_OPTIONS = {
             "grid": {"display": False},
             "ticks": {"color": "#9ca3af", "maxTicksLimit": 8, "maxRotation": 0},
         },
-        "y": {"min": 0, "max": 1, "ticks": {"color": "#9ca3af"}, "grid": {"tickWidth": 0}},
+        "y": {"min": 0, "max": 1, "ticks": {"color": "#9ca3af", "stepSize": 0.2}, "grid": {"tickWidth": 0}},
     },
 }
 
@@ -121,6 +121,7 @@ def build_chart(runs):
                 "backgroundColor": METRIC_COLORS[metric],
                 "pointStyle": "circle",
                 "pointRadius": 3,
+                "clip": False,
                 "displayYAxis": True,
             }
             for metric in METRICS

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from agents.runtime.answer_evaluation import answer_questions
 from config.tenancy.scope import tenant_scope
@@ -162,8 +161,7 @@ class Command(BaseCommand):
 
     def _run_evaluation(self, tenant_id: UUID, collection: Collection) -> RagEvaluation:
         with tenant_scope(tenant_id, actor=ACTOR):
-            name = f"rag_eval {timezone.now():%Y-%m-%d %H:%M}"
-            evaluation = RagEvaluation.objects.create(name=name, collection=collection)
+            evaluation = RagEvaluation.objects.create(name="rag_eval", collection=collection)
         run_evaluation(tenant_id, evaluation.pk, answer_questions)
         with tenant_scope(tenant_id, actor=ACTOR):
             evaluation = RagEvaluation.objects.select_related("collection").get(pk=evaluation.pk)
