@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('knowledge', '0012_connectors'),
+        ('knowledge', '0013_judged_questions'),
     ]
 
     operations = [
