@@ -123,7 +123,8 @@ class _SlideDeck:
         root = self._package.parse(part)
         shapes = root.iter(f"{SLIDE}sp") if root is not None else ()
         for shape in shapes:
-            if _get_kind(shape) == "body" and (text := _read_body(shape).strip()):
+            # LibreOffice writes the notes of some slides as a text box.
+            if _get_kind(shape) in ("body", "") and (text := _read_body(shape).strip()):
                 yield f"Notes: {text}"
 
     def _read_comments(self, part: str) -> Iterator[str]:

@@ -79,6 +79,14 @@ def test_groups_breaks_notes_and_pages_are_read(deck):
     assert section.text == "Line\nbreak\n\nDeep\ntext\n\nNotes: Say it."
 
 
+def test_notes_in_a_text_box_are_read(deck):
+    notes = add_slide(deck, "Tides").notes_slide.notes_placeholder
+    notes.text_frame.text = "Thank the council."
+    properties = notes._element.nvSpPr.nvPr
+    properties.remove(properties.ph)
+    assert read(deck).text == "Tides\n\nNotes: Thank the council."
+
+
 def test_pictures_are_counted_and_described(deck):
     picture = add_slide(deck).shapes.add_picture(io.BytesIO(PIXEL), 0, 0)
     picture._element.nvPicPr.cNvPr.set("descr", "The bay")
