@@ -110,6 +110,7 @@ LINEAR = [
     "knowledge.parsing.subtitles:_TAG",
     "knowledge.parsing.subtitles:_TIMES",
     "knowledge.parsing.subtitles:_VOICE",
+    "knowledge.parsing.web:_ITEM_MARK",
     "knowledge.parsing.web:_PageParser",
     "knowledge.parsing.web:_clean_text",
     "knowledge.parsing.word_numbering:Numbering",

@@ -1,6 +1,7 @@
 """Reader for HTML: keeps blocks, headings and tables, drops navigation and scripts."""
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
 from knowledge.parsing.document import ReaderResult, TextBlock, decode
@@ -16,6 +17,9 @@ _BLOCKS = frozenset(
     ).split()
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
+# Pixels: smaller images are icons.
+MIN_IMAGE = 32
+_ITEM_MARK = re.compile(r"\n(-|[0-9]{1,9}\.) ")
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 
 
@@ -29,9 +33,8 @@ def read_html(data: bytes, name: str) -> ReaderResult:
         page.finish_piece()
         if page.pieces:
             break
-    return ReaderResult(
-        page.pieces, page.title or next((piece.path[0] for piece in page.pieces if piece.path), "")
-    )
+    title = page.title or next((piece.path[0] for piece in page.pieces if piece.path), "")
+    return ReaderResult(page.pieces, title, warnings=Counter(images_without_text=page.images))
 
 
 def _decode(data: bytes, name: str) -> str:
@@ -59,6 +62,9 @@ class _PageParser(HTMLParser):
         self._in_title = False
         self._heading: list[str] | None = None
         self._pre = 0
+        self.images = 0
+        # Number of the last item of each open list; None if it has no numbers.
+        self._lists: list[int | None] = []
         self._tables: list[HtmlTable] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -68,8 +74,7 @@ class _PageParser(HTMLParser):
         elif tag == "title":
             self._in_title = not self.title
         elif tag == "img":
-            description = " ".join((dict(attrs).get("alt") or "").split())
-            self._parts.append(f" [Image: {description}] " if description and not self._dropped_depth else "")
+            self._add_image(dict(attrs))
         elif tag in _HEADINGS:
             self.finish_piece()
             self._heading = []
@@ -79,7 +84,7 @@ class _PageParser(HTMLParser):
             return
         elif tag in _BLOCKS:
             self._pre += tag == "pre"
-            self._parts.append("\n- " if tag == "li" else "\n" if tag in ("tr", "dd", "dt") else "\n\n")
+            self._start_block(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self._dropped_starts:
@@ -96,6 +101,8 @@ class _PageParser(HTMLParser):
             self._finish_cell()
         elif tag in _BLOCKS:
             self._pre = max(0, self._pre - (tag == "pre"))
+            if tag in ("ol", "ul") and self._lists:
+                self._lists.pop()
             self._parts.append("" if tag in ("li", "tr", "dd", "dt") else "\n\n")
 
     def handle_data(self, data: str) -> None:
@@ -105,6 +112,29 @@ class _PageParser(HTMLParser):
             self._heading.append(data)
         elif not self._dropped_depth:
             self._parts.append(data if self._pre else re.sub(r"\s+", " ", data))
+
+    def _start_block(self, tag: str) -> None:
+        """Begin a block; an item starts with its number or a dash, which stays on the line of its first paragraph."""
+        if tag in ("ol", "ul") and len(self._lists) < MAX_DEPTH:
+            self._lists.append(0 if tag == "ol" else None)
+        if tag == "li":
+            number = self._lists[-1] if self._lists else None
+            if number is not None:
+                self._lists[-1] = number + 1
+            self._parts.append("\n- " if number is None else f"\n{number + 1}. ")
+        elif not (tag == "p" and self._parts and _ITEM_MARK.fullmatch(self._parts[-1])):
+            self._parts.append("\n" if tag in ("tr", "dd", "dt") else "\n\n")
+
+    def _add_image(self, attributes: dict[str, str | None]) -> None:
+        """Add the description of an image, and count the image unless it is an icon or decoration."""
+        description = " ".join((attributes.get("alt") or "").split())
+        if self._dropped_depth:
+            return
+        self._parts.append(f" [Image: {description}] " if description else "")
+        sizes = [attributes.get(name) or "" for name in ("width", "height")]
+        is_icon = any(size.isdecimal() and len(size) < 6 and int(size) < MIN_IMAGE for size in sizes)
+        is_decoration = attributes.get("alt") == "" or attributes.get("role") == "presentation"
+        self.images += not is_icon and not is_decoration
 
     def _start_table_part(self, tag: str, attributes: dict[str, str | None]) -> bool:
         """Begin a table or a part of one; return whether `tag` is such a part."""

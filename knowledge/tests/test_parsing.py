@@ -136,6 +136,21 @@ def test_html_keeps_text_and_tables_and_drops_navigation():
     assert not any(word in document.text for word in ("alert", "color", "Home"))
 
 
+def test_html_items_keep_their_numbers():
+    page = (
+        b"<ol><li><p>Bow</p><ul><li>two lines</li></ul></li><li>Stern</li></ol><ul><li><p>Horn</p></li></ul>"
+    )
+    lines = parse_bytes(page, "a.html").text.split("\n")
+    assert [line for line in lines if line] == ["1. Bow", "- two lines", "2. Stern", "- Horn"]
+
+
+def test_html_images_are_counted_except_icons_and_decoration():
+    page = b'Words.<img src=a alt=Bay><img src=b><img src=c alt=""><img width=16 src=d><nav><img src=e></nav>'
+    parsed = parse_bytes(page, "a.html")
+    assert parsed.text == "Words. [Image: Bay]"
+    assert [(each["code"], each["count"]) for each in parsed.warnings] == [("images_without_text", 2)]
+
+
 def test_html_with_an_unclosed_nav_keeps_its_words():
     assert parse_bytes(b"<body><nav>Menu<p>The words.", "a.html").text.endswith("The words.")
 
