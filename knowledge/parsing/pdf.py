@@ -5,11 +5,13 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from knowledge.parsing.document import ParseError, ReaderResult, TextBlock
 from knowledge.parsing.pdf_scan import PageScan, PageScanner
+from knowledge.parsing.pdf_text import Character, has_guessed_spaces, join_text, list_words, read_characters
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -26,8 +28,12 @@ UNREADABLE = 0.3
 GLYPHS = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": ""}
 )
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _MEANINGLESS = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")
+# Letters of scripts that no word has together: the font maps some glyphs to wrong characters.
+_MIXED = re.compile(
+    "[\u0590-\u0dff][\u0180-\u02af\u0530-\u058f\u1200-\u167f]|[\u0180-\u02af\u0530-\u058f\u1200-\u167f][\u0590-\u0dff]"
+)
+MAX_MIXED = 3
 
 
 def read_pdf(data: bytes, name: str) -> ReaderResult:
@@ -61,6 +67,7 @@ class _PdfDocument:
         self._reader, self._data, self._name = reader, data, name
         self._images: set[str] = set()
         self._plumber: Any = None
+        self._pdfium: Any = None
         self._layout_seconds = get_layout_seconds()
         self._error = ""
 
@@ -108,29 +115,75 @@ class _PdfDocument:
             self.warnings["fonts_without_unicode"] += 1
             return "" if scan.unmapped > size / 2 else _MEANINGLESS.sub("", text), scan
         self._images |= scan.images
-        if scan.has_table() and len(_RIGHT_TO_LEFT.findall(text)) < size * UNREADABLE:
-            text = self._read_layout(number) or text
-        return text, scan
+        return self._read_readable(number, text, scan), scan
 
-    def _read_layout(self, number: int) -> str:
+    def _read_readable(self, number: int, text: str, scan: PageScan) -> str:
+        """Return the text of a page as PDFium and the layout give it, else as pypdf does."""
+        characters = self._read_characters(number)
+        is_guessed = has_guessed_spaces(characters)
+        better = "" if is_guessed else join_text(characters).translate(GLYPHS)
+        # A part of the page that PDFium does not read is worse than a wrong order.
+        if len(better.split()) * 2 >= len(text.split()) or len("".join(better.split())) >= len(
+            "".join(text.split())
+        ):
+            text = better
+        self.warnings["fonts_without_unicode"] += is_guessed or len(_MIXED.findall(text)) > MAX_MIXED
+        if is_guessed:
+            characters = []
+        if scan.has_rules() or (scan.has_table() and not characters):
+            return self._read_layout(number, characters) or text
+        return (self._read_columns(characters) if characters else "") or text
+
+    def _read_characters(self, number: int) -> list[Character]:
+        from pypdfium2 import PdfDocument
+
+        try:
+            self._pdfium = self._pdfium or PdfDocument(self._data)
+            page = self._pdfium[number]
+            try:
+                return read_characters(page)
+            finally:
+                page.close()
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - pypdf has read the page
+            return []
+
+    def _read_columns(self, characters: list[Character]) -> str:
+        """Return the text of a page with tables or columns but no ruling lines, or ""."""
+        from knowledge.parsing.pdf_layout import read_columns
+
+        with self._take_layout_time() as is_left:
+            return read_columns(list_words(characters)).translate(GLYPHS) if is_left else ""
+        return ""
+
+    @contextmanager
+    def _take_layout_time(self) -> Iterator[bool]:
+        """Subtract the processor time of the block from that for layout, and suppress its errors."""
+        began = time.process_time()
+        try:
+            yield self._layout_seconds > 0
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001, S110 - the plain text of the page is there
+            pass
+        finally:
+            self._layout_seconds -= time.process_time() - began
+
+    def _read_layout(self, number: int, characters: list[Character]) -> str:
         """Return the text of a page with tables and columns, or "" if that takes too long or fails."""
         from pdfplumber import open as open_plumber
 
         from knowledge.parsing.pdf_layout import read_layout
 
-        began = time.process_time()
         text = ""
-        try:
-            if self._layout_seconds > 0:
+        with self._take_layout_time() as is_left:
+            if is_left:
                 self._plumber = self._plumber or open_plumber(BytesIO(self._data))
                 page = self._plumber.pages[number]
-                text = read_layout(page).translate(GLYPHS)
+                words = list_words(characters) if _has_plain_box(page) and characters else None
+                text = read_layout(page, words).translate(GLYPHS)
                 page.close()
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 - the plain text of the page is there
-            text = ""
-        self._layout_seconds -= time.process_time() - began
         self.warnings["tables_not_detected"] += not text
         return text
 
@@ -147,6 +200,12 @@ class _PdfDocument:
         if self.warnings["needs_ocr"]:
             raise ParseError(f"{self._name}: the PDF has no text layer and needs OCR ({pages})")
         raise ParseError(f"{self._name}: the PDF has no text")
+
+
+def _has_plain_box(page: Any) -> bool:
+    """Return whether PDFium and pdfplumber use the same coordinates for a page."""
+    box = tuple(page.mediabox)
+    return not page.rotation and box[:2] == (0, 0) and tuple(page.cropbox) == box
 
 
 def get_layout_seconds() -> float:
@@ -190,7 +249,8 @@ def _find_levels(scans: list[PageScan]) -> dict[float, int]:
 
 
 def _squeeze(text: str) -> str:
-    return "".join(text.translate(GLYPHS).split())
+    """Return the characters of a line in a fixed order, because readers differ in scripts from right to left."""
+    return "".join(sorted("".join(text.translate(GLYPHS).split())))
 
 
 def list_page_labels(reader: "PdfReader") -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Scan of a PDF page while pypdf extracts its text: sizes of lines, ruling lines, columns, images, fonts."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,9 +30,13 @@ class PageScan:
     unmapped: int = 0
     shown: list[tuple[float, float, float]] = field(default_factory=list)
 
+    def has_rules(self) -> bool:
+        """Return whether the page has ruling lines in both directions, or boxes."""
+        return min(self.across, self.down) >= MIN_RULES or self.boxes >= MIN_BOXES
+
     def has_table(self) -> bool:
         """Return whether the page has ruling lines or text in aligned columns."""
-        return min(self.across, self.down) >= MIN_RULES or self.boxes >= MIN_BOXES or self._has_columns()
+        return self.has_rules() or self._has_columns()
 
     def is_scanned(self) -> bool:
         """Return whether a page without text shows something."""
@@ -170,6 +175,8 @@ def is_unmapped(font: Any) -> bool:
     if kind == "/Type3":
         differences = encoding.get_object().get("/Differences", ()) if hasattr(encoding, "get_object") else ()
         names = [str(name)[1:] for name in differences if isinstance(name, str)]
+        # Bitmap fonts of TeX name the glyph of "A" `a65`.
+        names = [chr(int(name[1:])) if re.fullmatch("a[0-9]{2,3}", name) else name for name in names]
         return bool(names) and not any(name.isalpha() and len(name) == 1 for name in names)
     return False
 

@@ -21,7 +21,7 @@ from typing import Any
 MAX_MESSAGE = 64 * 1024
 NO_MORE = 0
 LIBRARIES = {
-    ".pdf": ("pypdf", "pdfplumber"),
+    ".pdf": ("pypdf", "pdfplumber", "pypdfium2"),
     **dict.fromkeys((".docx", ".pptx", ".xlsx", ".odt", ".ods", ".odp", ".epub"), ("lxml.etree",)),
 }
 

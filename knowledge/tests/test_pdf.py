@@ -2,9 +2,11 @@
 
 import pytest
 from pypdf.constants import PageLabelStyle
+from pypdf.generic import ArrayObject, NameObject, NumberObject
 
 from knowledge.parsing import ParseError, parse_bytes, pdf
-from knowledge.tests.pdf_files import UNMAPPED, cells, draw, grid, text
+from knowledge.parsing.pdf_scan import is_unmapped
+from knowledge.tests.pdf_files import UNMAPPED, cells, draw, grid, name_dict, text
 from knowledge.tests.test_parsing import pdf_with
 
 ROWS = [
@@ -111,6 +113,13 @@ def test_fonts_without_unicode_give_a_warning_and_no_text():
         ParseError, match=r"do not map to Unicode characters, so that it needs OCR \(1 page\)"
     ):
         parse_bytes(draw(words, font=UNMAPPED), "a.pdf")
+
+
+@pytest.mark.parametrize(("name", "is_expected"), [("/a65", False), ("/g12", True)])
+def test_bitmap_fonts_of_tex_name_their_characters(name, is_expected):
+    differences = ArrayObject([NumberObject(65), NameObject(name)])
+    encoding = name_dict(Type="Encoding", Differences=differences)
+    assert is_unmapped(name_dict(Type="Font", Subtype="Type3", Encoding=encoding)) is is_expected
 
 
 def test_damaged_pages_are_counted(monkeypatch):
