@@ -18,11 +18,11 @@ def answer_questions(searched: SearchedQuestions, identifiers: Iterable[str]) ->
 
 def _answer_question(searched: SearchedQuestions, identifier: str) -> str | None:
     found = searched.search(identifier, strategy=RetrievalStrategy.HYBRID, limit=PASSAGES)
-    answer = answer_question(searched.queries[identifier], [_build_passage(passage) for passage in found])
+    answer = answer_question(searched.queries[identifier], [build_passage(passage) for passage in found])
     return answer.text if answer.found else None
 
 
-def _build_passage(found: FoundPassage) -> RetrievedPassage:
+def build_passage(found: FoundPassage) -> RetrievedPassage:
     """Build a passage as the model receives it from the search tool."""
     return RetrievedPassage(
         id=str(found.id),

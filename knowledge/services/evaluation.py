@@ -87,7 +87,12 @@ class SearchedQuestions:
 
 @contextmanager
 def index_dataset(
-    tenant_id: UUID, dataset: Dataset, *, embedding_model: str, questions: Mapping[str, str] | None = None
+    tenant_id: UUID,
+    dataset: Dataset,
+    *,
+    embedding_model: str,
+    questions: Mapping[str, str] | None = None,
+    chunk_size: int = 256,
 ) -> Iterator[SearchedQuestions]:
     """Yield the dataset's questions, ready to search; the index is rolled back afterwards.
 
@@ -95,12 +100,16 @@ def index_dataset(
 
     Args:
         questions: Further questions by id, which are not judged.
+        chunk_size: Maximum number of tokens per chunk.
 
     Raises:
         EmbeddingError: If the embedder is unavailable.
     """
     collection = Collection(
-        name="Evaluation", slug=f"evaluation-{uuid7().hex}", embedding_model=embedding_model
+        name="Evaluation",
+        slug=f"evaluation-{uuid7().hex}",
+        embedding_model=embedding_model,
+        chunk_size=chunk_size,
     )
     embedder = get_embedder(embedding_model)
     collection.dimensions = embedder.dimensions
@@ -191,6 +200,9 @@ def _index_passages(
             chunk_index=piece.index,
             content=piece.text,
             context=join_context(cut.passage.title, piece.context),
+            start=piece.start,
+            end=piece.end,
+            token_count=piece.tokens,
             embedding_model=collection.embedding_model,
             language=piece.language,
         )
