@@ -105,6 +105,7 @@ class UsageFeature(TextChoices):
     COMPLETION = "completion", "Request to /v1"
     EMBEDDINGS = "embeddings"
     SUMMARY = "summary", "Summary of a session"
+    EVALUATION = "evaluation", "Judged questions"
 
 
 class RunTexts(TextChoices):

@@ -71,6 +71,19 @@ def resume_work(tenant_id: str, message_id: str) -> None:
     runner.resume_work(UUID(tenant_id), UUID(message_id))
 
 
+@app.task(name="conversations.tasks.generate_questions", priority=-10)
+@job
+def generate_questions(
+    tenant_id: str, collection_id: str, agent_id: str, user_id: str | None, actor: str, passages: int
+) -> None:
+    """Ask an agent's model for questions that passages of a collection answer."""
+    from conversations.runtime import question_generation
+    from conversations.runtime.turns import Caller
+
+    caller = Caller(UUID(tenant_id), UUID(user_id) if user_id else None, actor)
+    question_generation.generate_questions(caller, UUID(collection_id), UUID(agent_id), passages=passages)
+
+
 @app.task(
     name="conversations.tasks.summarize_session",
     retry=RetryStrategy(

@@ -2,7 +2,17 @@
 
 from config.api.routers import ApiRouter
 
-from . import attachments, exports, participants, reports, search, sessions, tools, views
+from . import (
+    attachments,
+    exports,
+    participants,
+    question_generation,
+    reports,
+    search,
+    sessions,
+    tools,
+    views,
+)
 
 BELOW = "conversations/<uuid:conversation_id>"
 
@@ -11,6 +21,11 @@ def register(router: ApiRouter) -> None:
     """Register the resources of this app."""
     router.single("conversations/search", search.MessageSearchView, "conversation-search")
     router.single(f"{BELOW}/export", exports.ExportView, "conversation-export")
+    router.single(
+        "collections/<name:collection_id>/generate-questions",
+        question_generation.QuestionGenerationView,
+        "collection-generate-questions",
+    )
     router.register("conversations", views.ConversationViewSet, basename="conversation")
     router.register(f"{BELOW}/messages", views.MessageViewSet, basename="message")
     router.register(f"{BELOW}/participants", participants.ParticipantViewSet, basename="participant")

@@ -1,6 +1,5 @@
 """Session summaries by the agent's model, or extractive ones without a model."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Sequence
@@ -13,7 +12,6 @@ from accounts.choices import ModelPurpose
 from agents.choices import UsageFeature
 from agents.models import Agent, LlmUsage
 from agents.runtime.event_loop import run_in_event_loop
-from agents.runtime.meter import Meter
 from agents.runtime.providers import classify_error
 from agents.services.factory_prompts import render_factory_prompt
 from agents.services.model_choices import apply_own_choice
@@ -21,6 +19,7 @@ from config.tenancy.scope import tenant_scope
 from conversations.choices import ComplexityLevel, MessageRole, ResolutionStatus
 from conversations.runtime.journal import strip_unstorable, strip_unstorable_json
 from conversations.runtime.metering import build_usage_rows
+from conversations.runtime.model_requests import request_model
 from conversations.runtime.turns import Caller, build_meter, get_api_key, get_flow_id
 from conversations.services.extractive_summary import (
     LISTED_LENGTH,
@@ -83,8 +82,17 @@ def _summarize_with_model(
             apply_own_choice(agent, ModelPurpose.REFLECTION)
             key = get_api_key(agent.integration)
             prompt = render_factory_prompt("session.summary", user_id=caller.user_id)
-        text = run_in_event_loop(_request_summary, agent, key, meter, prompt.text, build_transcript(session))
-        found = replace(_parse_digest(text, by_words), model=agent.model_name)
+        response = run_in_event_loop(
+            request_model,
+            agent,
+            key,
+            meter,
+            prompt.text,
+            build_transcript(session),
+            seconds=TIMEOUT_SECONDS,
+            tokens=ANSWER_TOKENS,
+        )
+        found = replace(_parse_digest(response.text or "", by_words), model=agent.model_name)
     except ValueError:
         error = "The model's summary could not be read."
     except Exception as raised:
@@ -100,22 +108,6 @@ def _summarize_with_model(
     owner: dict[str, Any] = {"tenant_id": of.tenant_id, "user_id": of.user_id, "conversation_id": of.pk}
     owner |= {"flow_id": get_flow_id(of), "feature_context": UsageFeature.SUMMARY}
     return found, build_usage_rows(meter, agent, error, **owner)
-
-
-async def _request_summary(agent: Agent, key: str | None, meter: Meter, instructions: str, text: str) -> str:
-    from pydantic_ai.direct import model_request
-    from pydantic_ai.messages import ModelRequest
-
-    from agents.runtime.routing import build_agent_model
-
-    messages = [ModelRequest.user_text_prompt(text, instructions=instructions)]
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        response = await model_request(
-            build_agent_model(agent, key, meter),
-            messages,
-            model_settings={"temperature": 0.0, "max_tokens": ANSWER_TOKENS},
-        )
-    return response.text or ""
 
 
 def build_transcript(session: Session) -> str:

@@ -48,6 +48,7 @@ class CollectionAdmin(BaseModelAdmin):
             ("chunk_size", "chunk_overlap"),
         ),
         fieldset("Contents", ("document_count", "chunk_count")),
+        fieldset("Generated questions", ("question_progress", "question_error")),
         fieldset("Data", "settings", "metadata", collapse=True),
     )
 
