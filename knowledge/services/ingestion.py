@@ -93,10 +93,11 @@ def index_document(tenant_id: UUID, document_id: UUID, *, actor: str = ACTOR) ->
     """
     task = start_indexing(tenant_id, document_id, actor)
     if isinstance(task, IndexingTask) and task.origin == DocumentOrigin.URL:
+        checksum = task.checksum
         try:
             task = _fetch_page(task)
         except (FetchError, FileTooLargeError) as error:
-            return fail_document(tenant_id, document_id, str(error), actor=actor, checksum=task.checksum)
+            return fail_document(tenant_id, document_id, str(error), actor=actor, checksum=checksum)
     return task if isinstance(task, IngestionResult) else finish_indexing(task, partial(chunk_file, task))
 
 
