@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import migrations
 from django.db.migrations.operations.base import Operation
-from django.db.models import BaseConstraint
+from django.db.models import BaseConstraint, UniqueConstraint
 
 
 class RunDeferredSQL(migrations.RunSQL):
@@ -187,7 +187,8 @@ def split_operations(operations: Sequence[Operation]) -> list[list[Operation]]:
     """Split into runs of operations that can use the state before the first and after the last of them.
 
     Models are created apart from changes, because a created model has all indexes and constraints of its state. In a
-    run no field and no constraint changes twice, except that a constraint or index can replace a removed one.
+    run no field and no constraint changes twice, except that a constraint or index can replace a removed one. A unique
+    constraint with a condition follows the run that adds fields of its model, because removing it needs these fields.
     """
     runs: list[list[Operation]] = []
     kind, changed = None, dict[tuple[str, str], bool]()
@@ -196,12 +197,27 @@ def split_operations(operations: Sequence[Operation]) -> list[list[Operation]]:
         changes = _list_changes(operation)
         replaces = isinstance(operation, ADDITIONS)
         fits = all(change not in changed or (replaces and changed[change]) for change in changes)
-        if not runs or kind is None or kind != before or not fits:
+        if not runs or kind is None or kind != before or not fits or _needs_fields(operation, runs[-1]):
             runs.append([])
             changed = {}
         runs[-1].append(operation)
         changed |= dict.fromkeys(changes, isinstance(operation, REMOVALS))
     return runs
+
+
+def _needs_fields(operation: Operation, run: Sequence[Operation]) -> bool:
+    """Return whether the constraint has a condition, and the run changes fields of its model."""
+    if not isinstance(operation, migrations.AddConstraint):
+        return False
+    constraint = operation.constraint
+    return (
+        isinstance(constraint, UniqueConstraint)
+        and constraint.condition is not None
+        and any(
+            isinstance(each, FIELD_CHANGES) and each.model_name_lower == operation.model_name_lower
+            for each in run
+        )
+    )
 
 
 def _get_kind(operation: Operation) -> str | None:

@@ -21,6 +21,13 @@ def constrain(name):
     return migrations.AddConstraint("note", models.CheckConstraint(condition=models.Q(title="a"), name=name))
 
 
+def deduplicate(name, model="note"):
+    condition = models.Q(title="a")
+    return migrations.AddConstraint(
+        model, models.UniqueConstraint(fields=["title"], condition=condition, name=name)
+    )
+
+
 def release(name):
     return migrations.RemoveConstraint("note", name)
 
@@ -46,6 +53,8 @@ CREATE, OTHER = (
         ([constrain("c"), constrain("c")], [1, 1]),
         ([AlterConstraints(remove=[("note", "c")]), release("c")], [1, 1]),
         ([CREATE, CREATE, index("i")], [2, 1]),
+        ([add("title"), deduplicate("c")], [1, 1]),
+        ([add("title", model="other"), constrain("d"), deduplicate("c")], [3]),
         ([add("a"), OTHER, OTHER, add("b"), add("c")], [1, 1, 1, 2]),
     ],
 )
