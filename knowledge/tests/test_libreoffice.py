@@ -1,78 +1,54 @@
-"""Words of files that LibreOffice writes, compared with the words that LibreOffice reads."""
-
-import re
-import shutil
-import subprocess
-from collections import Counter
+"""Words and tables of files that LibreOffice writes from the sources of `benchmarks.parsing`."""
 
 import pytest
 
+from benchmarks.parsing_measures import LEAST_WORDS, Sample, compare
+from benchmarks.parsing_producers import convert_with_libreoffice, list_missing
+from benchmarks.parsing_sources import list_flat_sources, write_language_pages
 from knowledge.parsing import parse
-from knowledge.tests.sample_files import docx, xlsx
 
-PROGRAM = shutil.which("soffice")
-MIN_KEPT = 0.95
-PAGE = """<html><head><title>Harbour</title></head><body><h1>Harbour rules</h1>
-<p>The harbour master decides on the <b>order</b> of ships, even in the café’s fog.</p>
-<h2>Moorings</h2><ol><li>Two bow lines</li><li>A stern spring<ul><li>polyester, 14 mm</li></ul></li></ol>
-<table border=1><tr><th>Quay</th><th>Depth</th></tr><tr><td>Fish quay</td><td>4.5 m</td></tr></table>
-<p>See <a href="https://port.example/">the list</a>. Ouvert à six heures.</p></body></html>"""
-TEXT = "txt:Text (encoded):UTF8"
+FILES = {
+    "pdf": ("handbook", "newsletter", "arrivals", "plans", "page-de", "page-ar"),
+    "docx": ("handbook", "newsletter", "page-ar"),
+    "xlsx": ("arrivals",),
+    "pptx": ("plans",),
+}
+# The program writes no table of a page in Arabic in the order of its columns.
+WITHOUT_TABLES = ("page-ar.pdf",)
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not PROGRAM, reason="needs LibreOffice: apt-get install libreoffice-writer-nogui"),
+    pytest.mark.skipif(
+        bool(list_missing(["soffice"])),
+        reason="needs LibreOffice: apt-get install libreoffice-writer libreoffice-calc libreoffice-impress",
+    ),
 ]
 
 
-def convert(path, target, *options):
-    """Convert a file with LibreOffice and return the path of the result."""
-    command = [PROGRAM, f"-env:UserInstallation=file://{path.parent}/profile", "--headless", *options]
-    subprocess.run(
-        [*command, "--convert-to", target, "--outdir", str(path.parent), str(path)],
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    return path.with_suffix(f".{target.partition(':')[0]}")
-
-
-def count_words(text):
-    return Counter(re.findall(r"\w+", text.lower()))
-
-
-def measure_kept_words(read, reference):
-    """Return the share of the words of `reference` that `read` has."""
-    expected = count_words(reference)
-    return sum((expected & count_words(read)).values()) / expected.total()
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    pages = write_language_pages(tmp_path_factory.mktemp("pages"))
+    return {source.path.stem: source for source in [*list_flat_sources(), *pages]}
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    path = tmp_path_factory.mktemp("libreoffice") / "page.html"
-    path.write_text(PAGE)
-    return path
+def convert(sources, tmp_path_factory):
+    """Return a function that gives the files of a format, which one or two calls write."""
+    folder, written = tmp_path_factory.mktemp("written"), {}
+
+    def find(target, stem):
+        if target not in written:
+            paths = [sources[name].path for name in FILES[target]]
+            written[target] = convert_with_libreoffice(paths, target, folder / target)
+        return next(path for path in written[target] if path.stem == stem)
+
+    return find
 
 
-@pytest.fixture(scope="module")
-def reference(page):
-    return convert(page, TEXT, "--infilter=HTML (StarWriter)").read_text("utf-8-sig")
-
-
-@pytest.mark.parametrize("suffix", ["odt", "docx", "rtf", "pdf"])
-def test_files_of_libreoffice_keep_their_words(page, reference, suffix):
-    parsed = parse(convert(page, suffix, "--infilter=HTML (StarWriter)"))
-    assert measure_kept_words(parsed.text, reference) >= MIN_KEPT
-    assert "Quay | Depth\nFish quay | 4.5 m" in parsed.text
-
-
-@pytest.mark.parametrize(
-    ("name", "make", "target"),
-    [("mooring.docx", docx, TEXT), ("depths.xlsx", xlsx, "csv")],
-    ids=["docx", "xlsx"],
-)
-def test_samples_keep_the_words_that_libreoffice_reads(tmp_path, name, make, target):
-    path = tmp_path / name
-    path.write_bytes(make())
-    converted = convert(path, target).read_text("utf-8-sig")
-    assert measure_kept_words(parse(path).text, converted) >= MIN_KEPT
+@pytest.mark.parametrize(("target", "stem"), [(target, stem) for target in FILES for stem in FILES[target]])
+def test_files_of_libreoffice_keep_their_words_and_tables(convert, sources, target, stem):
+    path = convert(target, stem)
+    parsed = parse(path)
+    result = compare(Sample(path, "libreoffice", "", sources[stem]), parsed.text, {})
+    assert result.words >= LEAST_WORDS, result.lost
+    assert result.tables == [path.name not in WITHOUT_TABLES] * len(result.tables)
