@@ -223,6 +223,7 @@ IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1024 * 1024 * 1024)
 PARSE_PROCESSES = env.int("PARSE_PROCESSES", default=1)
 PARSE_MEMORY_MB = env.int("PARSE_MEMORY_MB", default=384)
 PARSE_SECONDS = env.int("PARSE_SECONDS", default=60)
+OCR_SECONDS = env.int("OCR_SECONDS", default=120)
 # Requests that wait for a model in a web process, and streams of answers: in total, of each tenant, and of each
 # person that follows the same answer.
 MODEL_REQUESTS_PER_PROCESS = env.int("MODEL_REQUESTS_PER_PROCESS", default=24)

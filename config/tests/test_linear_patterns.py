@@ -101,6 +101,7 @@ LINEAR = [
     "knowledge.parsing.markup:_UNDERLINE",
     "knowledge.parsing.markup:_front_matter",
     "knowledge.parsing.markup:_markdown_headings",
+    "knowledge.parsing.ocr:_SPACE_BETWEEN_CHARACTERS",
     "knowledge.parsing.office_package:_STRICT_NAME",
     "knowledge.parsing.pdf:_MEANINGLESS",
     "knowledge.parsing.pdf:_MIXED",

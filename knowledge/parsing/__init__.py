@@ -5,6 +5,7 @@ PostgreSQL can store every returned text (no NUL, no lone surrogate). Section of
 """
 
 import os
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -20,6 +21,7 @@ from knowledge.parsing.document import (
 from knowledge.parsing.formats import (
     BINARY,
     FORMATS,
+    IMAGES,
     PLAIN_NAMES,
     SUPPORTED,
     check_signature,
@@ -28,13 +30,16 @@ from knowledge.parsing.formats import (
     get_suffix,
     is_supported_name,
 )
+from knowledge.parsing.options import ParseOptions, current_options, ocr_deadline
 from knowledge.parsing.parse_warnings import build_warnings
 
 __all__ = (
+    "IMAGES",
     "MAX_BYTES",
     "MAX_TEXT",
     "SUPPORTED",
     "ParseError",
+    "ParseOptions",
     "ParsedDocument",
     "Section",
     "discover",
@@ -50,7 +55,7 @@ MAX_BYTES = 50 * 1024 * 1024
 MAX_TEXT = 10_000_000
 
 
-def parse(path: Path, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
+def parse(path: Path, *, max_bytes: int = MAX_BYTES, options: ParseOptions | None = None) -> ParsedDocument:
     """Parse the file at `path`.
 
     Raises:
@@ -64,10 +69,12 @@ def parse(path: Path, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
             data = file.read(max_bytes + 1)
     except OSError as error:
         raise ParseError(f"{path.name}: cannot be read ({error.strerror})") from error
-    return parse_bytes(data, str(path), max_bytes=max_bytes)
+    return parse_bytes(data, str(path), max_bytes=max_bytes, options=options)
 
 
-def parse_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
+def parse_bytes(
+    data: bytes, name: str, *, max_bytes: int = MAX_BYTES, options: ParseOptions | None = None
+) -> ParsedDocument:
     """Parse a document from memory; the suffix of `name` determines the format.
 
     Raises:
@@ -84,11 +91,17 @@ def parse_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES) -> Parsed
         raise ParseError(f"{path.name}: the file is empty")
     check_signature(data, path)
     media_type, reader = get_reader(path)
-    return _build_document(reader(data, path.name), path, media_type)
+    followed = options or ParseOptions()
+    tokens = current_options.set(followed), ocr_deadline.set(time.monotonic() + followed.ocr_seconds)
+    try:
+        return _build_document(reader(data, path.name), path, media_type)
+    finally:
+        current_options.reset(tokens[0])
+        ocr_deadline.reset(tokens[1])
 
 
 def discover(path: Path) -> Iterator[Path]:
-    """Yield supported files under `path` in a fixed order, skipping hidden files and symlinks.
+    """Yield supported files under `path` in a fixed order, skipping hidden files, symlinks and images.
 
     A path to a file is always yielded, so that an unsupported file causes an error instead of being ignored.
     Raises ParseError if `path` does not exist.
@@ -124,7 +137,7 @@ def _is_readable(file: Path) -> bool:
     inner = file.with_suffix("") if file.suffix.lower() == ".gz" else file
     suffix = get_suffix(inner)
     if suffix or file is not inner:
-        return suffix in FORMATS
+        return suffix in FORMATS and suffix not in IMAGES
     with file.open("rb") as stream:
         return b"\0" not in stream.read(1024)
 

@@ -9,6 +9,7 @@ from knowledge.parsing.contacts import read_icalendar, read_vcard
 from knowledge.parsing.data import read_json, read_json_lines
 from knowledge.parsing.document import ParseError, ReaderResult
 from knowledge.parsing.epub import read_epub
+from knowledge.parsing.images import read_image
 from knowledge.parsing.latex import read_latex
 from knowledge.parsing.mail import read_eml
 from knowledge.parsing.markup import read_markdown, read_plain, read_python, read_rst
@@ -59,9 +60,16 @@ FORMATS: dict[str, tuple[str, Reader]] = {
     ".vtt": ("text/vtt", read_subtitles),
     ".vcf": ("text/vcard", read_vcard),
     ".ics": ("text/calendar", read_icalendar),
+    ".png": ("image/png", read_image),
+    ".jpg": ("image/jpeg", read_image),
+    ".jpeg": ("image/jpeg", read_image),
+    ".tif": ("image/tiff", read_image),
+    ".tiff": ("image/tiff", read_image),
+    ".webp": ("image/webp", read_image),
     **dict.fromkeys(CODE, ("text/x-code", read_code)),
 }
-BINARY = frozenset((".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".ods", ".odp", ".epub"))
+IMAGES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"))
+BINARY = IMAGES | frozenset((".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".ods", ".odp", ".epub"))
 SUPPORTED = frozenset(suffix for suffix in FORMATS if suffix)
 PLAIN_NAMES = frozenset(
     (  # noqa: SIM905
@@ -113,9 +121,10 @@ def get_reader(path: PurePath) -> tuple[str, Reader]:
 
 
 def is_supported_name(name: str) -> bool:
-    """Return whether a file of this name can be read; its text can be gzipped."""
+    """Return whether a file of this name is read from a folder or source; images are not, and text can be gzipped."""
     path = PurePath(name)
-    return get_suffix(path.with_suffix("") if path.suffix.lower() == ".gz" and path.stem else path) in FORMATS
+    suffix = get_suffix(path.with_suffix("") if path.suffix.lower() == ".gz" and path.stem else path)
+    return suffix in FORMATS and suffix not in IMAGES
 
 
 def check_signature(data: bytes, path: PurePath) -> None:

@@ -9,6 +9,10 @@ MESSAGES = {
         "1 page has no text layer. It needs OCR.",
         "{count:,} pages have no text layer. They need OCR.",
     ),
+    "ocr_uncertain": (
+        "1 page was read by OCR with low confidence. Compare it with the original.",
+        "{count:,} pages were read by OCR with low confidence. Compare them with the original.",
+    ),
     "images_without_text": ("1 image was not read.", "{count:,} images were not read."),
     "fonts_without_unicode": (
         "1 page was not read or only in part, because its fonts do not map to Unicode characters. It needs OCR.",

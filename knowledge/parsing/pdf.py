@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from knowledge.parsing import ocr
 from knowledge.parsing.document import ParseError, ReaderResult, TextBlock
 from knowledge.parsing.pdf_scan import PageScan, PageScanner
 from knowledge.parsing.pdf_text import Character, has_guessed_spaces, join_text, list_words, read_characters
@@ -70,6 +71,7 @@ class _PdfDocument:
         self._pdfium: Any = None
         self._layout_seconds = get_layout_seconds()
         self._error = ""
+        self._ocr_pages = 0
 
     def read(self) -> ReaderResult:
         """Return the pages.
@@ -89,6 +91,7 @@ class _PdfDocument:
             pieces = list(_split_at_headings(pages))
         info = self._reader.metadata
         metadata: dict[str, Any] = {"pages": len(pages)}
+        metadata |= {"ocr_pages": self._ocr_pages} if self._ocr_pages else {}
         metadata |= {"author": str(info.author)} if info and info.author else {}
         metadata |= {"page_labels": labels} if (labels := list_page_labels(self._reader)) else {}
         return ReaderResult(pieces, str(info.title or "") if info else "", metadata, self.warnings)
@@ -108,10 +111,13 @@ class _PdfDocument:
         scanner.finish_line()
         scan, text = scanner.scan, text.translate(GLYPHS)
         if not text.strip():
-            self.warnings["needs_ocr"] += scan.is_scanned()
-            return "", scan
+            read = self._read_scan(number) if scan.is_scanned() else ""
+            self.warnings["needs_ocr"] += scan.is_scanned() and not read
+            return read, scan
         size = len("".join(text.split()))
         if scan.unmapped > size / 2 or len(_MEANINGLESS.findall(text)) > size * UNREADABLE:
+            if read := self._read_scan(number):
+                return read, scan
             self.warnings["fonts_without_unicode"] += 1
             return "" if scan.unmapped > size / 2 else _MEANINGLESS.sub("", text), scan
         self._images |= scan.images
@@ -134,12 +140,40 @@ class _PdfDocument:
             return self._read_layout(number, characters) or text
         return (self._read_columns(characters) if characters else "") or text
 
-    def _read_characters(self, number: int) -> list[Character]:
+    def _read_scan(self, number: int) -> str:
+        """Return the text of a page by OCR, or "" if that is not available or fails."""
+        if not ocr.is_available():
+            return ""
+        try:
+            page = self._open_page(number)
+            pixels = page.get_width() * page.get_height()
+            scale = min(ocr.DOTS_PER_INCH / 72, (ocr.MAX_PIXELS / max(pixels, 1)) ** 0.5)
+            bitmap = page.render(scale=scale, grayscale=True)
+            rows = memoryview(bytes(bitmap.buffer))
+            width, height, stride = bitmap.width, bitmap.height, bitmap.stride
+            bitmap.close()
+            page.close()
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - the page counts as not read
+            return ""
+        grey = b"".join(rows[start : start + width] for start in range(0, height * stride, stride))
+        found = ocr.read_pixels(width, height, grey)
+        if found is None:
+            return ""
+        self._ocr_pages += 1
+        self.warnings["ocr_uncertain"] += found.confidence < ocr.MIN_CONFIDENCE
+        return found.text
+
+    def _open_page(self, number: int) -> Any:
         from pypdfium2 import PdfDocument
 
+        self._pdfium = self._pdfium or PdfDocument(self._data)
+        return self._pdfium[number]
+
+    def _read_characters(self, number: int) -> list[Character]:
         try:
-            self._pdfium = self._pdfium or PdfDocument(self._data)
-            page = self._pdfium[number]
+            page = self._open_page(number)
             try:
                 return read_characters(page)
             finally:

@@ -16,13 +16,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import IO, Any
 
 from knowledge.chunking import ChunkText
 from knowledge.enrichment import ChunkInsight
-from knowledge.parsing import ParsedDocument, ParseError, Section
+from knowledge.parsing import ParsedDocument, ParseError, ParseOptions, Section
 
 WORKER_PATH = Path(__file__).with_name("sandbox_worker.py")
 MAX_RESPONSE = 100 * 1024 * 1024
@@ -67,17 +67,25 @@ class ParserPool:
         finally:
             self._free.put(reader)
 
-    def parse(self, stream: IO[bytes], name: str, *, megabytes: int, seconds: int) -> ParsedDocument:
+    def parse(
+        self,
+        stream: IO[bytes],
+        name: str,
+        *,
+        megabytes: int,
+        seconds: int,
+        options: ParseOptions | None = None,
+    ) -> ParsedDocument:
         """Parse the document in `stream`, waiting for a free process.
 
         Args:
             megabytes: Memory limit.
-            seconds: CPU time limit; the wall-clock limit is twice as long plus 30 seconds.
+            seconds: CPU time limit; the wall-clock limit is twice as long plus 30 seconds and the time for OCR.
 
         Raises:
             ParseError: If it cannot be parsed within the limits.
         """
-        response = self._run_parser(stream, name, megabytes, seconds, None)
+        response = self._run_parser(stream, name, megabytes, seconds, options, None)
         text = response["text"]
         sections = [
             Section(title, text[start:end], page, start, end)
@@ -103,14 +111,15 @@ class ParserPool:
         megabytes: int,
         seconds: int,
         language: str = "",
+        options: ParseOptions | None = None,
     ) -> ChunkedDocument:
         """Parse and chunk the document in `stream` within the limits.
 
         Raises:
             ParseError: If it cannot be parsed within the limits or has more than `most` chunks.
         """
-        options = {"size": size, "overlap": overlap, "most": most, "language": language}
-        response = self._run_parser(stream, name, megabytes, seconds, options)
+        cut = {"size": size, "overlap": overlap, "most": most, "language": language}
+        response = self._run_parser(stream, name, megabytes, seconds, options, cut)
         rows = response["chunks"]
         pieces = [ChunkText(number, *row[:7]) for number, row in enumerate(rows)]
         insights = [ChunkInsight(*row[7:]) for row in rows]
@@ -124,11 +133,19 @@ class ParserPool:
         )
 
     def _run_parser(
-        self, stream: IO[bytes], name: str, megabytes: int, seconds: int, cut: dict[str, Any] | None
+        self,
+        stream: IO[bytes],
+        name: str,
+        megabytes: int,
+        seconds: int,
+        options: ParseOptions | None,
+        cut: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        request = {"name": name, "megabytes": megabytes, "seconds": seconds, "patience": seconds * 2 + 30}
+        followed = options or ParseOptions()
+        patience = seconds * 2 + 30 + followed.ocr_seconds
+        request = {"name": name, "megabytes": megabytes, "seconds": seconds, "patience": patience}
         with self._one() as reader:
-            output, code = reader.ask(stream.fileno(), request | {"cut": cut})
+            output, code = reader.ask(stream.fileno(), request | {"cut": cut, "options": asdict(followed)})
         short = PurePath(name).name
         if code in TIMEOUT_EXIT_CODES:
             raise ParseError(f"{short}: reading it takes more than {seconds} s of processor time")

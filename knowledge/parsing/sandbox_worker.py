@@ -22,6 +22,7 @@ MAX_MESSAGE = 64 * 1024
 NO_MORE = 0
 LIBRARIES = {
     ".pdf": ("pypdf", "pdfplumber", "pypdfium2"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"), ("PIL.Image", "PIL.ImageOps")),
     **dict.fromkeys((".docx", ".pptx", ".xlsx", ".odt", ".ods", ".odp", ".epub"), ("lxml.etree",)),
 }
 
@@ -41,13 +42,13 @@ def set_limits(megabytes: int, seconds: int, patience: int) -> None:
 
 def build_response(source: int, asked: dict[str, Any]) -> dict[str, object]:
     """Return the document, its chunks if requested, or an error."""
-    from knowledge.parsing import ParseError, parse_bytes
+    from knowledge.parsing import ParseError, ParseOptions, parse_bytes
 
-    name = asked["name"]
+    name, options = asked["name"], ParseOptions(**asked["options"])
     try:
         with os.fdopen(source, "rb", closefd=False) as file:
             file.seek(0)
-            parsed = parse_bytes(file.read(), name, max_bytes=sys.maxsize)
+            parsed = parse_bytes(file.read(), name, max_bytes=sys.maxsize, options=options)
         return (
             _serialize_document(parsed)
             if asked["cut"] is None

@@ -24,7 +24,7 @@ from knowledge.choices import DocumentOrigin, DocumentStatus
 from knowledge.embedders import EmbeddingError, get_embedder
 from knowledge.model_enrichment import enrich_chunks, is_model_enrichment_enabled
 from knowledge.models import Collection, Document
-from knowledge.parsing import ParsedDocument, ParseError, get_media_suffix, get_suffix
+from knowledge.parsing import ParsedDocument, ParseError, ParseOptions, get_media_suffix, get_suffix
 from knowledge.parsing.sandbox import ChunkedDocument, ParserPool
 from knowledge.services.chunks import IndexingResult, SupersededError, replace_chunks
 from knowledge.services.documents import UNCHANGED
@@ -41,6 +41,7 @@ from knowledge.services.files import (
 T = TypeVar("T")
 INDEXED, FAILED, DELETED, QUEUED = "indexed", "failed", "gone", "queued"
 ACTOR = "system:ingest"
+COMMENTS_SETTING = "comments"
 PROGRESS_SECONDS = 2.0
 PARSED_PERCENT, EMBEDDED_PERCENT = 20, 90
 MAX_CHUNKS = 30_000
@@ -193,7 +194,11 @@ def parse_stored(path: str, name: str, size: int, *, seconds: int) -> ParsedDocu
     """
     with open_local_file(path) as stream:
         return _parser_pool.parse(
-            stream, name, megabytes=settings.PARSE_MEMORY_MB, seconds=_compute_time_limit(size, seconds)
+            stream,
+            name,
+            megabytes=settings.PARSE_MEMORY_MB,
+            seconds=_compute_time_limit(size, seconds),
+            options=ParseOptions(ocr_seconds=min(settings.OCR_SECONDS, seconds)),
         )
 
 
@@ -213,6 +218,15 @@ def parse_bytes(data: bytes, name: str, *, seconds: int) -> ParsedDocument:
 
 def _compute_time_limit(size: int, most: int) -> int:
     return min(most, SECONDS + SECONDS_PER_MB * size // 1024**2)
+
+
+def _build_options(collection: Collection) -> ParseOptions:
+    """Return the options for files of a collection; its setting `comments` is true unless it is false."""
+    return ParseOptions(
+        language=collection.language,
+        has_comments=collection.settings.get(COMMENTS_SETTING) is not False,
+        ocr_seconds=settings.OCR_SECONDS,
+    )
 
 
 def chunk_file(task: IndexingTask) -> ChunkedDocument:
@@ -236,6 +250,7 @@ def chunk_file(task: IndexingTask) -> ChunkedDocument:
                 overlap=task.collection.chunk_overlap,
                 most=MAX_CHUNKS,
                 language=task.collection.language,
+                options=_build_options(task.collection),
                 megabytes=settings.PARSE_MEMORY_MB,
                 seconds=_compute_time_limit(task.size, settings.PARSE_SECONDS),
             )
