@@ -7,6 +7,7 @@ from typing import Any
 from knowledge.parsing.document import ParseError, ReaderResult, TextBlock
 from knowledge.parsing.office_package import DUBLIN_CORE, OfficePackage, check_archive, report_damage
 from knowledge.parsing.opendocument_text import DRAW, OFFICE, STYLE, TABLE, TEXT, BlockReader
+from knowledge.parsing.options import current_options
 from knowledge.parsing.sheets import TableBuilder
 
 MAIN_PART = "content.xml"
@@ -139,7 +140,9 @@ class _OpenDocument:
             paragraphs = cell.iterchildren(f"{TEXT}p", f"{TEXT}h")
             text = " ".join(" ".join(self._blocks.read_paragraph(each).split()) for each in paragraphs)
             comments += self._blocks.pop_attached()
-            for note in cell.iterchildren(f"{OFFICE}annotation"):
+            for note in (
+                cell.iterchildren(f"{OFFICE}annotation") if current_options.get().has_comments else ()
+            ):
                 comments.append(self._blocks.format_comment(note))
             if text.strip():
                 cells |= dict.fromkeys(range(column, min(column + count, MAX_COLUMNS)), text)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from knowledge.parsing.office_package import DUBLIN_CORE, OfficePackage
+from knowledge.parsing.options import current_options
 from knowledge.parsing.word_numbering import format_number
 
 _URN = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
@@ -27,6 +28,7 @@ class BlockReader:
     def __init__(self, package: OfficePackage, root: Any, warnings: Counter[str]) -> None:
         self._package, self._warnings = package, warnings
         self._attached: list[str] = []
+        self._skipped = _SKIPPED if current_options.get().has_comments else _SKIPPED | {f"{OFFICE}annotation"}
         styles = (root, package.parse("styles.xml"))
         self._lists = {
             style.get(f"{STYLE}name"): style
@@ -44,7 +46,7 @@ class BlockReader:
         """Yield the blocks in `parent`, with the level of headings."""
         for element in parent.iterchildren("*"):
             tag = element.tag
-            if tag in _SKIPPED:
+            if tag in self._skipped:
                 continue
             if tag == f"{TEXT}h":
                 level = element.get(f"{TEXT}outline-level") or "1"
@@ -83,7 +85,7 @@ class BlockReader:
 
     def _read_child(self, child: Any) -> Iterator[str]:
         tag = child.tag
-        if tag in _SKIPPED:
+        if tag in self._skipped:
             return
         if tag == f"{TEXT}s":
             count = child.get(f"{TEXT}c") or "1"

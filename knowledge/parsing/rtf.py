@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 from knowledge.parsing.document import ParseError, ReaderResult, TextBlock
+from knowledge.parsing.options import current_options
 
 MAX_DEPTH = 1_000
 _TOKEN = re.compile(
@@ -118,7 +119,8 @@ class _RtfReader:
         self._flush()
         optional, self._is_optional = self._is_optional, False
         is_skipped, name, fallback, page = self._state
-        if word in _SKIPPED or (optional and word not in _OPTIONAL):
+        is_comment = word == "annotation" and not current_options.get().has_comments
+        if word in _SKIPPED or is_comment or (optional and word not in _OPTIONAL):
             self.warnings["images_without_text"] += word == "pict" and not is_skipped
             self.warnings["embedded_files"] += word == "object" and not is_skipped
             is_skipped, name = True, word

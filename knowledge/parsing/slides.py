@@ -8,6 +8,7 @@ from knowledge.parsing.document import ReaderResult, TextBlock
 from knowledge.parsing.drawings import CHART, DIAGRAM, DRAWING, format_chart, format_diagram
 from knowledge.parsing.equations import MATH, format_equation
 from knowledge.parsing.office_package import OfficePackage, Relationship, check_package, report_damage
+from knowledge.parsing.options import current_options
 
 MAIN_PART = "ppt/presentation.xml"
 SLIDE = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -62,7 +63,7 @@ class _SlideDeck:
         for relationship in related:
             if relationship.kind == "notesSlide":
                 texts += self._read_notes(relationship.target)
-            elif relationship.kind == "comments":
+            elif relationship.kind == "comments" and current_options.get().has_comments:
                 texts += self._read_comments(relationship.target)
         path = (" ".join(heading.split()),) if heading.strip() else ()
         return TextBlock("\n\n".join(text for text in texts if text.strip()), path, number)

@@ -6,6 +6,7 @@ from typing import Any
 
 from knowledge.parsing.document import ReaderResult, TextBlock
 from knowledge.parsing.office_package import OfficePackage, check_package, report_damage
+from knowledge.parsing.options import current_options
 from knowledge.parsing.word_numbering import WORD, Numbering, StyleSheet
 from knowledge.parsing.word_text import RELATIONSHIP, ParagraphReader
 
@@ -45,7 +46,8 @@ class _WordDocument:
         self._relationships = package.list_relationships(package.main_part)
         self._styles = StyleSheet(self._parse_related("styles"))
         self._numbering = Numbering(self._parse_related("numbering"), self._styles)
-        self._notes = {kind: self._read_notes(kind) for kind in ("footnotes", "endnotes", "comments")}
+        self._notes = {kind: self._read_notes(kind) for kind in ("footnotes", "endnotes")}
+        self._notes["comments"] = self._read_notes("comments") if current_options.get().has_comments else {}
         self._reader = self._get_reader(package.main_part)
 
     def _parse_related(self, kind: str) -> Any:

@@ -11,6 +11,7 @@ from knowledge.parsing.document import ReaderResult, TextBlock
 from knowledge.parsing.drawings import CHART, DRAWING, read_chart_title
 from knowledge.parsing.number_formats import BUILT_IN, format_number, format_plain
 from knowledge.parsing.office_package import OfficePackage, Relationship, check_package, report_damage
+from knowledge.parsing.options import current_options
 from knowledge.parsing.sheets import TableBuilder
 
 MAIN_PART = "xl/workbook.xml"
@@ -121,7 +122,8 @@ class _Workbook:
             rest.add_row(cells)
         for builder in (rest, *(table for _, table in tables)):
             yield from builder.build()
-        extras = [*self._read_comments(related), *self._read_drawings(related)]
+        comments = self._read_comments(related) if current_options.get().has_comments else ()
+        extras = [*comments, *self._read_drawings(related)]
         if extras:
             yield TextBlock("\n".join(extras), (title, "Comments and drawings"))
 
