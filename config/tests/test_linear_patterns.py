@@ -103,6 +103,7 @@ LINEAR = [
     "knowledge.parsing.markup:_markdown_headings",
     "knowledge.parsing.ocr:_SPACE_BETWEEN_CHARACTERS",
     "knowledge.parsing.office_package:_STRICT_NAME",
+    "knowledge.parsing.pdf:_COMPLEX",
     "knowledge.parsing.pdf:_MEANINGLESS",
     "knowledge.parsing.pdf:_MIXED",
     "knowledge.parsing.pdf:list_page_labels",

@@ -35,6 +35,8 @@ _MIXED = re.compile(
     "[\u0590-\u0dff][\u0180-\u02af\u0530-\u058f\u1200-\u167f]|[\u0180-\u02af\u0530-\u058f\u1200-\u167f][\u0590-\u0dff]"
 )
 MAX_MIXED = 3
+# Scripts from right to left, or with signs around their letters.
+_COMPLEX = re.compile("[\u0590-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
 def read_pdf(data: bytes, name: str) -> ReaderResult:
@@ -125,7 +127,9 @@ class _PdfDocument:
 
     def _read_readable(self, number: int, text: str, scan: PageScan) -> str:
         """Return the text of a page as PDFium and the layout give it, else as pypdf does."""
-        characters = self._read_characters(number)
+        # pypdf suffices for other scripts, once the time is used up.
+        is_needed = self._layout_seconds > 0 or _COMPLEX.search(text) is not None
+        characters = self._read_characters(number) if is_needed else []
         is_guessed = has_guessed_spaces(characters)
         better = "" if is_guessed else join_text(characters).translate(GLYPHS)
         # A part of the page that PDFium does not read is worse than a wrong order.
@@ -172,6 +176,7 @@ class _PdfDocument:
         return self._pdfium[number]
 
     def _read_characters(self, number: int) -> list[Character]:
+        began = time.process_time()
         try:
             page = self._open_page(number)
             try:
@@ -182,6 +187,8 @@ class _PdfDocument:
             raise
         except Exception:  # noqa: BLE001 - pypdf has read the page
             return []
+        finally:
+            self._layout_seconds -= time.process_time() - began
 
     def _read_columns(self, characters: list[Character]) -> str:
         """Return the text of a page with tables or columns but no ruling lines, or ""."""

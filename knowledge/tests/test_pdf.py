@@ -115,6 +115,14 @@ def test_fonts_without_unicode_give_a_warning_and_no_text():
         parse_bytes(draw(words, font=UNMAPPED), "a.pdf")
 
 
+def test_pages_after_the_time_for_layout_are_read_as_plain_text(monkeypatch):
+    monkeypatch.setattr(pdf, "get_layout_seconds", lambda: 0.0)
+    parsed = parse_bytes(draw(text(50, 700, "Words."), cells(*PLACE, ROWS)), "a.pdf")
+    assert parsed.sections[0].text == "Words."
+    assert "Fish quay" in parsed.sections[1].text
+    assert codes(parsed) == {"tables_not_detected": 1}
+
+
 @pytest.mark.parametrize(("name", "is_expected"), [("/a65", False), ("/g12", True)])
 def test_bitmap_fonts_of_tex_name_their_characters(name, is_expected):
     differences = ArrayObject([NumberObject(65), NameObject(name)])
