@@ -33,22 +33,22 @@ MAX_QUOTES = 3
 # Characters of a question that are read, as many as a search reads.
 MAX_QUESTION = 4000
 # Coverage that the sentences around the best one need, from 0 to 1.
-MIN_COVERAGE = 0.515
+MIN_COVERAGE = 0.56
 # Coverage that they need without headings.
-MIN_TEXT = 0.2
+MIN_TEXT = 0.1
 # Weight of words in the previous and next sentence and in headings, relative to words of the sentence.
 PREVIOUS, NEXT, HEADING = 0.75, 0.2, 0.9
 # Sentences before and after the best one whose words count for the decision.
 REACH = 3
 # Minimum score of further quotes, relative to the best, from the same passage and from others.
-FURTHER_QUOTE, OTHER_PASSAGE = 0.6, 0.98
+FURTHER_QUOTE, OTHER_PASSAGE = 0.5, 0.98
 FIRST_PASSAGE = 0.18
 # What a missing number costs in the decision, by the expected type of the answer.
-MISSING_NUMBER = {AnswerType.QUANTITY: 0.28, AnswerType.PRICE: 0.8}
+MISSING_NUMBER = {AnswerType.QUANTITY: 0.15, AnswerType.PRICE: 0.8}
 # What a number adds, and how much a number in the next or previous sentence counts.
 NUMBER, NEAR_NUMBER = 0.04, 0.65
 # What each covered word and the distance to the second-best passage add in the decision.
-EVIDENCE, CONTRAST = 0.01, 0.1
+EVIDENCE, CONTRAST = 0.02, 0.2
 UNFIT = 0.3
 # Characters of a passage from which its language is detected.
 _DETECTED = 200
@@ -151,7 +151,7 @@ def answer_question(question: str, passages: Sequence[RetrievedPassage]) -> Extr
     """Quote up to three sentences that answer the question, or decline in the language of the question."""
     question = question[:MAX_QUESTION]
     language = detect_answer_language(question, [passage.text for passage in passages])
-    matcher = QuestionMatcher(question, language)
+    matcher = QuestionMatcher(question, language, similar_forms=True)
     if not any(term.weight for term in matcher.terms):
         return ExtractiveAnswer(get_refusal(NO_QUESTION, language), language=language)
     ranked = _Ranking(question, matcher, passages).rank()
@@ -226,7 +226,7 @@ class _Ranking:
         if language == self.language or language not in STEMMERS:
             return matches, numbers
         if language not in self.matchers:
-            self.matchers[language] = QuestionMatcher(self.question, language)
+            self.matchers[language] = QuestionMatcher(self.question, language, similar_forms=True)
         other = self.matchers[language]
         # Terms are compared by position, so both analyses must find the same words.
         if len(other.terms) == len(self.matcher.terms):
@@ -262,7 +262,7 @@ class _Ranking:
     def _cover(self, candidate: _Candidate, *, headings: bool = True) -> float:
         """Return how much of the question the sentences around a candidate, and headings, cover."""
         passage, at = candidate.passage, candidate.position
-        around = dict(passage.heading) if headings else {}
+        around = passage.heading if headings else {}
         for sentence in passage.sentences[max(0, at - REACH) : at + REACH + 1]:
             around = merge_matches(around, sentence.matches)
         return sum(self.shares.get(term, 0.0) * strength for term, strength in around.items())

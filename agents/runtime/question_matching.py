@@ -9,10 +9,13 @@ from knowledge.languages import detect_language
 from knowledge.sentences import split_sentences
 from knowledge.terms import PREFIXING, Term, fold_word, normalize_text, split_terms, split_words, stem_word
 
-# Strength of a match of words that share their beginning, or one of which contains the other, as in compounds.
-BEGINNING, PART = 0.6, 0.5
+# Strength of a match of words that share their beginning, one of which contains the other, as in compounds, or that
+# have a similar form.
+BEGINNING, PART, FORM = 0.6, 0.5, 0.5
 MIN_BEGINNING, BEGINNING_SHARE = 4, 0.5
 MIN_PART = 5
+# Share of groups of three letters, or of the beginning, that words of a similar form have in common.
+MIN_SIMILARITY, GROUP = 0.4, 3
 # Shorter stems of different words are often equal by chance.
 MIN_STEM = 4
 # Letters that words must share at their beginning before their stems are compared.
@@ -57,9 +60,13 @@ def detect_answer_language(question: str, passages: Sequence[str]) -> str:
 
 
 class QuestionMatcher:
-    """Finds the terms of a question in sentences. Terms that occur twice have the weight 0 the second time."""
+    """Finds the terms of a question in sentences. Terms that occur twice have the weight 0 the second time.
 
-    def __init__(self, question: str, language: str) -> None:
+    Args:
+        similar_forms: Whether words also match by letters that they have in common, which is less certain.
+    """
+
+    def __init__(self, question: str, language: str, *, similar_forms: bool = False) -> None:
         self.language = language
         self.terms = _remove_repetitions(split_terms(question, language))
         self.asked = _find_asked_stems(question, language)
@@ -68,6 +75,11 @@ class QuestionMatcher:
         self._by_beginning: dict[str, list[tuple[int, Term]]] = {}
         for at, term in self._words:
             self._by_beginning.setdefault(term.text[:INDEXED], []).append((at, term))
+        self._groups = [
+            (at, term.text, _split_groups(term.text))
+            for at, term in self._words
+            if similar_forms and not term.text.isdecimal()
+        ]
         self._known: dict[str, Matches] = {}
 
     def match(self, text: str) -> Matches:
@@ -91,7 +103,7 @@ class QuestionMatcher:
 
     def _match_word(self, word: str) -> Matches:
         folded = fold_word(word, self.language)
-        found: Matches = {}
+        found: Matches = self._match_form(folded)
         if len(folded) >= MIN_STEM:
             for at, term in self._words:
                 if (len(term.stem) >= MIN_PART and term.stem in folded) or (
@@ -105,6 +117,21 @@ class QuestionMatcher:
             if strength > found.get(at, 0.0):
                 found[at] = strength
         return found
+
+    def _match_form(self, folded: str) -> Matches:
+        """Match words of a similar form, such as inflected words of languages without a stemmer."""
+        if folded.isdecimal() or not self._groups:
+            return {}
+        groups = _split_groups(folded)
+        return {
+            at: FORM
+            for at, text, others in self._groups
+            if 2 * len(groups & others) >= MIN_SIMILARITY * (len(groups) + len(others))
+            or (
+                text[:GROUP] == folded[:GROUP]
+                and _count_shared(folded, text) >= MIN_SIMILARITY * max(len(folded), len(text))
+            )
+        }
 
     def _compare_stems(self, word: str, folded: str, term: Term) -> float:
         stem = stem_word(word, self.language)
@@ -137,6 +164,12 @@ class QuestionMatcher:
             weights[at] = weight * (SHORT if len(term.text) < MIN_LENGTH and not term.is_gram else 1.0)
         total = min(sum(weights.values()), MAX_WEIGHT)
         return {at: weight / total for at, weight in weights.items() if weight}
+
+
+def _split_groups(word: str) -> frozenset[str]:
+    """Return the groups of three letters of a word with its borders."""
+    bordered = f" {word} "
+    return frozenset(bordered[at : at + GROUP] for at in range(len(bordered) - GROUP + 1))
 
 
 def _find_asked_stems(question: str, language: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pytest
 
 from agents.runtime.extractive import RetrievedPassage, answer_question
+from agents.runtime.question_matching import QuestionMatcher
 from agents.runtime.refusals import NO_QUESTION, NOTHING_FOUND, SEARCH_FAILED, get_refusal
 
 
@@ -194,6 +195,19 @@ def test_passages_in_another_language_are_stemmed_in_theirs():
 
     assert found.language == "en"
     assert found.citations[0].passage == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "strength"), [("vitabu", 0.5), ("kitabuni", 0.6), ("karibu", 0.0), ("2024", 0.0)]
+)
+def test_words_of_a_similar_form_match_in_languages_without_a_stemmer(word, strength):
+    matcher = QuestionMatcher("kitabu 2025", "sw", similar_forms=True)
+
+    assert matcher.match(word) == ({0: strength} if strength else {})
+
+
+def test_words_of_a_similar_form_do_not_match_by_default():
+    assert QuestionMatcher("kitabu", "sw").match("vitabu") == {}
 
 
 def test_a_keyword_question_has_the_language_of_the_passages():
