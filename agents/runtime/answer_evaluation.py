@@ -1,9 +1,11 @@
 """Answers of the offline model to the questions of an indexed dataset."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agents.runtime.extractive import RetrievedPassage, answer_question
+from agents.runtime.semantic_evidence import get_similarity
 from knowledge.choices import RetrievalStrategy
+from knowledge.models import Collection
 from knowledge.services.evaluation import SearchedQuestions
 from knowledge.services.search import FoundPassage
 
@@ -18,11 +20,12 @@ def answer_questions(searched: SearchedQuestions, identifiers: Iterable[str]) ->
 
 def _answer_question(searched: SearchedQuestions, identifier: str) -> str | None:
     found = searched.search(identifier, strategy=RetrievalStrategy.HYBRID, limit=PASSAGES)
-    answer = answer_question(searched.queries[identifier], [build_passage(passage) for passage in found])
+    passages = [build_passage(passage, [searched.collection]) for passage in found]
+    answer = answer_question(searched.queries[identifier], passages)
     return answer.text if answer.found else None
 
 
-def build_passage(found: FoundPassage) -> RetrievedPassage:
+def build_passage(found: FoundPassage, collections: Sequence[Collection] = ()) -> RetrievedPassage:
     """Build a passage as the model receives it from the search tool."""
     return RetrievedPassage(
         id=str(found.id),
@@ -31,4 +34,5 @@ def build_passage(found: FoundPassage) -> RetrievedPassage:
         score=round(found.score, 4),
         context=found.context,
         page=found.page,
+        similarity=get_similarity(found, collections),
     )

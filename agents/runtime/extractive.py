@@ -49,6 +49,8 @@ MISSING_NUMBER = {AnswerType.QUANTITY: 0.15, AnswerType.PRICE: 0.8}
 NUMBER, NEAR_NUMBER = 0.04, 0.65
 # What each covered word and the distance to the second-best passage add in the decision.
 EVIDENCE, CONTRAST = 0.02, 0.2
+# What the similarity of the passage by multilingual E5 adds in the decision, for each unit above the usual similarity.
+SIMILARITY, USUAL_SIMILARITY = 5.0, 0.85
 UNFIT = 0.3
 # Characters of a passage from which its language is detected.
 _DETECTED = 200
@@ -66,7 +68,7 @@ _WORD_LENGTH = 3
 class RetrievedPassage:
     """A retrieved chunk of a document; `context` is its heading path, a higher `score` is closer.
 
-    `start` is its offset in the document, if known.
+    `start` is its offset in the document, `similarity` its cosine similarity by multilingual E5, if known.
     """
 
     id: str
@@ -76,12 +78,14 @@ class RetrievedPassage:
     context: str = ""
     page: int | None = None
     start: int | None = None
+    similarity: float | None = None
 
     @classmethod
     def from_mapping(cls, row: Mapping[str, Any]) -> Self:
         """Build a passage from the search tool's JSON; only `text` is required."""
         title = str(row.get("title") or row.get("document") or "")
         score, page, start = row.get("score") or 0.0, row.get("page"), row.get("start")
+        similarity = row.get("similarity")
         return cls(
             str(row.get("id", "")),
             title,
@@ -90,6 +94,7 @@ class RetrievedPassage:
             str(row.get("context") or ""),
             page,
             start if isinstance(start, int) else None,
+            similarity if isinstance(similarity, float) else None,
         )
 
 
@@ -134,6 +139,7 @@ class _Passage:
     title: str
     heading: Matches
     sentences: list[_Sentence]
+    similarity: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +205,7 @@ class _Ranking:
         contrast = CONTRAST * (coverage - max(covered.values(), default=0.0))
         matches = best.sentence.matches
         evidence = EVIDENCE * sum(self.matcher.terms[at].weight * matches.get(at, 0.0) for at in self.shares)
-        return coverage + contrast + evidence + self._rate_numbers(best)
+        return coverage + contrast + evidence + self._rate_numbers(best) + _rate_similarity(best)
 
     def _read(self, number: int, passage: RetrievedPassage) -> _Passage:
         language = _detect_language(passage.text[:_DETECTED])
@@ -207,7 +213,7 @@ class _Ranking:
         headers = find_headers(passage.text, spans)
         sentences = [self._read_sentence(span, headers.get(span.start, ""), language) for span in spans]
         heading, _ = self._match(f"{passage.document_title} {passage.context}", language)
-        return _Passage(number, passage.document_title, heading, sentences)
+        return _Passage(number, passage.document_title, heading, sentences, passage.similarity)
 
     def _read_sentence(self, span: Span, header: str, language: str) -> _Sentence:
         text = _WRAPPING.sub("", span.text) or span.text
@@ -276,6 +282,11 @@ class _Ranking:
         found = 1.0 if best.sentence.has_number else NEAR_NUMBER if is_near else 0.0
         missing = MISSING_NUMBER.get(self.kind, 0.0)
         return (NUMBER + missing) * found - missing
+
+
+def _rate_similarity(best: _Candidate) -> float:
+    similarity = best.passage.similarity
+    return 0.0 if similarity is None else SIMILARITY * (similarity - USUAL_SIMILARITY)
 
 
 @lru_cache(maxsize=2048)

@@ -79,6 +79,14 @@ def test_repeated_sentences_are_quoted_once():
     assert len(quotes) == len(set(quotes))
 
 
+@pytest.mark.parametrize(("similarity", "is_found"), [(None, False), (0.8, False), (0.93, True)])
+def test_similar_passages_need_fewer_equal_words(similarity, is_found):
+    row = {"id": "p", "text": "A medical certificate is due on day four.", "similarity": similarity}
+    question = "When must I bring a certificate from the doctor?"
+
+    assert answer_question(question, [RetrievedPassage.from_mapping(row)]).found is is_found
+
+
 @pytest.mark.parametrize("question", ["", "???", "what is it?"])
 def test_input_without_a_question_is_reported(question):
     assert answer_question(question, PASSAGES).text == NO_QUESTION

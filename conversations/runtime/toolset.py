@@ -7,6 +7,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from agents.runtime.semantic_evidence import get_similarity
 from conversations.choices import ToolStatus
 from conversations.models import ToolExecution
 from conversations.runtime.exceptions import TurnError
@@ -87,7 +88,7 @@ def search_passages(
             filters={"queries": rewritten.queries} if rewritten.queries != [query] else None,
         )
         numbered = list(enumerate(expanded, len(turn.journal.passages) + 1))
-        rows = [_render_passage(*each) for each in numbered]
+        rows = [_render_passage(*each, get_similarity(each[1], turn.collections)) for each in numbered]
         execution.metadata = {"query": str(record.pk), "queries": rewritten.queries}
         _complete(execution, [_describe_passage(*each) for each in numbered], started)
         call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
@@ -137,8 +138,8 @@ def _describe_passage(number: int, passage: FoundPassage) -> dict[str, Any]:
     }
 
 
-def _render_passage(number: int, passage: FoundPassage) -> dict[str, Any]:
-    return {
+def _render_passage(number: int, passage: FoundPassage, similarity: float | None) -> dict[str, Any]:
+    row = {
         "number": number,
         "id": str(passage.id),
         "document": passage.filename,
@@ -148,3 +149,4 @@ def _render_passage(number: int, passage: FoundPassage) -> dict[str, Any]:
         "page": passage.page,
         "score": round(passage.score, 4),
     }
+    return row if similarity is None else row | {"similarity": round(similarity, 4)}
