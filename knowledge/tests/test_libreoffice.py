@@ -13,7 +13,7 @@ FILES = {
     "xlsx": ("arrivals",),
     "pptx": ("plans",),
 }
-# The program writes no table of a page in Arabic in the order of its columns.
+# The parser does not keep the order of left-to-right cells in a right-to-left table without ruling lines.
 WITHOUT_TABLES = ("page-ar.pdf",)
 
 pytestmark = [
