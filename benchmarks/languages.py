@@ -1,4 +1,4 @@
-"""`python -m benchmarks.languages [FOLDER ...] [--rivals PYTHON]`: quality of search and answers by language.
+"""`python -m benchmarks.languages [FOLDER ...] [--model EMBEDDER] [--rivals PYTHON]`: search and answers by language.
 
 Each folder contains a dataset in the BEIR format, optionally with `answers.jsonl` (`knowledge.evaluation.answers`). Its
 name, or what follows the last hyphen of the name, is the language code. nDCG@10 is compared with BM25 of bm25s over the
@@ -73,7 +73,7 @@ class LanguageResult:
         return [name for name, is_missed in missed.items() if is_missed]
 
 
-def measure(folder: Path, tenant_id: UUID, python: str | None) -> LanguageResult:
+def measure(folder: Path, tenant_id: UUID, model: str, python: str | None) -> LanguageResult:
     """Search and answer the questions of one dataset."""
     from agents.runtime.answer_evaluation import answer_questions
     from knowledge.evaluation.answers import compute_metrics_by_half, load_expected_answers
@@ -84,7 +84,7 @@ def measure(folder: Path, tenant_id: UUID, python: str | None) -> LanguageResult
     language, dataset = folder.name.rpartition("-")[2], load_dataset(folder)
     expected = load_expected_answers(folder, dataset)
     questions = {identifier: answer.question for identifier, answer in expected.items()}
-    with index_dataset(tenant_id, dataset, embedding_model=EMBEDDER, questions=questions) as searched:
+    with index_dataset(tenant_id, dataset, embedding_model=model, questions=questions) as searched:
         scores = searched.score_strategies(dataset.judgements, STRATEGIES)
         answers = answer_questions(searched, expected)
     rankings = rank_with_bm25s(folder, language, python) if python else None
@@ -167,6 +167,7 @@ def main(arguments: list[str]) -> int:
     """Set up the installation, measure, and remove it; return 1 if a limit is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.languages", description=__doc__)
     parser.add_argument("folders", metavar="FOLDER", nargs="*", type=Path, help="datasets in the BEIR format")
+    parser.add_argument("--model", metavar="EMBEDDER", default=EMBEDDER, help="default: %(default)s")
     parser.add_argument("--rivals", metavar="PYTHON", help="a Python with bm25s and PyStemmer")
     options = parser.parse_args(arguments)
     from .installation import kept_house
@@ -178,7 +179,7 @@ def main(arguments: list[str]) -> int:
         kept_house(Path(var) / "var", keep=False),
     ):
         tenant_id = create_bench_tenant()
-        results = [measure(folder, tenant_id, python) for folder in folders]
+        results = [measure(folder, tenant_id, options.model, python) for folder in folders]
     failed = report_search(results)
     print()
     return int(report_answers(results) or failed)
