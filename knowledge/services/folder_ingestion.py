@@ -64,12 +64,18 @@ class Ingestion:
 
         Raises:
             EmbeddingError: If the embedder is unavailable; files already yielded stay indexed.
+            ValidationError: If the collection is archived; files that began before are indexed.
         """
         get_embedder(self.collection.embedding_model)
         previous: Parsing | IngestionResult | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="parse") as parser:
             for file, source in files:
-                task = self._start(file, source)
+                try:
+                    task = self._start(file, source)
+                except Exception:
+                    if previous is not None:
+                        yield _finish(previous)
+                    raise
                 current = (
                     task if isinstance(task, IngestionResult) else (task, parser.submit(chunk_file, task))
                 )

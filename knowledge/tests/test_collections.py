@@ -174,13 +174,16 @@ def test_change_with_a_lost_job_gets_a_new_job(collection, tenant):
 
 
 def test_collection_archived_during_ingestion_accepts_no_more_files(collection, tenant, tmp_path):
-    for name in ("a.txt", "b.txt"):
+    for name in ("a.txt", "b.txt", "c.txt"):
         (tmp_path / name).write_text(f"Words of {name}.")
     ingestion = Ingestion(tenant.pk, collection, ACTOR)
     run = ingestion.run(ingestion.files(tmp_path))
     assert next(run).outcome == "indexed"
     with tenant_scope(tenant, actor=ACTOR):
         archive_collection(collection)
+    # The second file was accepted before.
+    result = next(run)
+    assert (result.source, result.outcome) == ("b.txt", "indexed")
     with pytest.raises(ValidationError, match="archived"):
         next(run)
 
