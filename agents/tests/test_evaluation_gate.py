@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from config.tenancy.scope import tenant_scope
 from knowledge.models import Document, JudgedQuestion, RagEvaluation
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import Ingestion
+from knowledge.services.folder_ingestion import Ingestion
 from knowledge.tests.factories import JudgedQuestionFactory
 
 HOURS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

@@ -33,10 +33,10 @@ GRADES = {
 @extend_schema_field(
     {
         "type": "object",
-        "minProperties": 1,
         "maxProperties": MAX_QUESTIONS,
         "additionalProperties": GRADES,
-        "description": "For each question, the relevance grade of each document by its source.",
+        "description": "For each question, the relevance grade of each document by its source. Empty: the accepted "
+        "questions of the collection.",
         "example": {"When is high water?": {"tides.md": 2, "moon.md": 1}},
     }
 )
@@ -72,7 +72,7 @@ class RagEvaluationSerializer(BaseSerializer):
     def validate_judgements(self, value: Any) -> Any:
         """Relevance grades by question and document source."""
         try:
-            return check_judgements(value)
+            return check_judgements(value) if value else {}
         except JudgementError as error:
             raise serializers.ValidationError(str(error), code="invalid") from error
 

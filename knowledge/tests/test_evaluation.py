@@ -182,6 +182,15 @@ def test_judgements_of_another_shape_are_refused(judged):
         check_judgements(judged)
 
 
+@pytest.mark.parametrize("members", [{}, {"judgements": {}}])
+def test_api_accepts_an_evaluation_without_judgements(tenant, tmp_path, api_client, members):
+    fill(tenant, tmp_path)
+    with tenant_scope(tenant):
+        members = {"name": "Ours", "collection": str(Collection.objects.get().pk), **members}
+    made = api_client().post("/api/v1/rag-evaluations/", members, content_type="application/json")
+    assert (made.status_code, made.json()["judgements"]) == (201, {})
+
+
 def test_the_api_takes_questions_and_defers_the_measuring(tenant, tmp_path, api_client):
     fill(tenant, tmp_path)
     with tenant_scope(tenant):
