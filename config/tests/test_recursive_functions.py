@@ -65,7 +65,7 @@ RECURSIVE = {
     "knowledge.parsing.mail:_MailReader.read_message": "stops at a depth",
     "knowledge.parsing.markup:_definitions": "RecursionError becomes plain text; Python's parser bounds nesting",
     "knowledge.parsing.pdf:_collect": "stops at MAX_DEPTH",
-    "knowledge.parsing.pdf_layout:_read_lines": "calls itself once, for the lines of a column",
+    "knowledge.parsing.pdf_layout:_read_groups": "calls itself once, for the lines of a column",
     "knowledge.parsing.sandbox:_ParserProcess.end": "registers itself for the exit of the process",
     "knowledge.parsing.word:_WordDocument._read_table": "stops at MAX_NESTED_TABLES",
     **{

@@ -5,7 +5,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -149,14 +149,13 @@ class _PdfDocument:
         if not ocr.is_available():
             return ""
         try:
-            page = self._open_page(number)
-            pixels = page.get_width() * page.get_height()
-            scale = min(ocr.DOTS_PER_INCH / 72, (ocr.MAX_PIXELS / max(pixels, 1)) ** 0.5)
-            bitmap = page.render(scale=scale, grayscale=True)
-            rows = memoryview(bytes(bitmap.buffer))
-            width, height, stride = bitmap.width, bitmap.height, bitmap.stride
-            bitmap.close()
-            page.close()
+            with self._open_page(number) as page:
+                pixels = page.get_width() * page.get_height()
+                scale = min(ocr.DOTS_PER_INCH / 72, (ocr.MAX_PIXELS / max(pixels, 1)) ** 0.5)
+                bitmap = page.render(scale=scale, grayscale=True)
+                rows = memoryview(bytes(bitmap.buffer))
+                width, height, stride = bitmap.width, bitmap.height, bitmap.stride
+                bitmap.close()
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - the page counts as not read
@@ -170,25 +169,17 @@ class _PdfDocument:
         return found.text
 
     def _open_page(self, number: int) -> Any:
+        """Return a context manager of the page as PDFium reads it."""
         from pypdfium2 import PdfDocument
 
         self._pdfium = self._pdfium or PdfDocument(self._data)
-        return self._pdfium[number]
+        return closing(self._pdfium[number])
 
     def _read_characters(self, number: int) -> list[Character]:
-        began = time.process_time()
-        try:
-            page = self._open_page(number)
-            try:
-                return read_characters(page)
-            finally:
-                page.close()
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 - pypdf has read the page
-            return []
-        finally:
-            self._layout_seconds -= time.process_time() - began
+        """Return the characters of a page; none if PDFium cannot read it, since pypdf has."""
+        with self._take_layout_time(), self._open_page(number) as page:
+            return read_characters(page)
+        return []
 
     def _read_columns(self, characters: list[Character]) -> str:
         """Return the text of a page with tables or columns but no ruling lines, or ""."""

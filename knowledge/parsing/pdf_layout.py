@@ -5,7 +5,7 @@ between their words.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -71,10 +71,10 @@ def read_layout(page: Any, words: list[dict[str, Any]] | None = None) -> str:
     lines = list(_iter_lines([each for each in page_words if not _is_inside(each, tables)]))
     parts: list[str] = []
     for (_, top, *_), rows in sorted(tables, key=lambda table: table[0][1]):
-        parts += _read_lines([line for line in lines if line.top < top])
+        parts += _read_groups(_build_groups([line for line in lines if line.top < top]))
         lines = [line for line in lines if line.top >= top]
         parts.append(_format_rows(rows))
-    parts += _read_lines(lines)
+    parts += _read_groups(_build_groups(lines))
     return "\n\n".join(part for part in parts if part.strip())
 
 
@@ -82,10 +82,10 @@ def read_columns(words: list[dict[str, Any]]) -> str:
     """Return the text of a page without ruling lines, or "" if it has neither tables nor columns."""
     if len(words) > MAX_CHARS:
         raise TooComplexError
-    lines = list(_iter_lines(words))
-    if not any(map(_find_columns, _move_first_rows(list(_iter_groups(lines))))):
+    groups = list(_build_groups(list(_iter_lines(words))))
+    if not any(group.is_prose or group.is_table for group in groups):
         return ""
-    return "\n\n".join(part for part in _read_lines(lines) if part.strip())
+    return "\n\n".join(part for part in _read_groups(groups) if part.strip())
 
 
 def _format_rows(rows: list[list[str]]) -> str:
@@ -154,25 +154,35 @@ def _iter_lines(words: list[dict[str, Any]]) -> Iterator[Line]:
         yield line
 
 
-def _read_lines(lines: list[Line], *, is_column: bool = False) -> Iterator[str]:
-    """Yield tables, columns and other lines from top to bottom; a column of text can hold tables."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Successive lines, their columns in reading order, and whether these hold running text or cells."""
+
+    lines: list[Line]
+    columns: list[Span]
+    is_prose: bool
+    is_table: bool
+
+
+def _build_groups(lines: list[Line]) -> Iterator[Group]:
     for group in _move_first_rows(list(_iter_groups(lines))):
-        columns = _find_columns(group)
-        if columns and not is_column and _is_prose(group, columns):
-            for column in columns:
-                words = [word for line in group for word in line.get_words(column)]
-                yield from _read_lines(list(_iter_lines(words)), is_column=True)
-        elif columns and _is_table(group, columns):
-            yield _format_rows(_build_rows(group, columns))
+        columns = _list_columns(group)
+        is_divided = len(columns) > 1
+        is_prose = is_divided and _is_prose(group, columns)
+        yield Group(group, columns, is_prose, is_divided and _is_table(group, columns))
+
+
+def _read_groups(groups: Iterable[Group], *, is_column: bool = False) -> Iterator[str]:
+    """Yield tables, columns and other lines from top to bottom; a column of text can hold tables."""
+    for group in groups:
+        if group.is_prose and not is_column:
+            for column in group.columns:
+                words = [word for line in group.lines for word in line.get_words(column)]
+                yield from _read_groups(_build_groups(list(_iter_lines(words))), is_column=True)
+        elif group.is_table:
+            yield _format_rows(_build_rows(group.lines, group.columns))
         else:
-            yield _join_paragraphs([(line, line.get_text()) for line in group])
-
-
-def _find_columns(group: list[Line]) -> list[Span]:
-    """Return the columns of a table or of running text in reading order; none for other lines."""
-    columns = _list_columns(group)
-    is_divided = len(columns) > 1 and (_is_prose(group, columns) or _is_table(group, columns))
-    return columns if is_divided else []
+            yield _join_paragraphs([(line, line.get_text()) for line in group.lines])
 
 
 def _iter_groups(lines: list[Line]) -> Iterator[list[Line]]:
