@@ -12,7 +12,7 @@ from django.conf import settings
 
 from config.http.fetch import FetchError
 from config.http.session import Download, DownloadRequest, DownloadSession
-from knowledge.parsing import IMAGES, SUPPORTED, get_media_suffix, get_suffix
+from knowledge.parsing import COLLECTED, get_media_suffix, get_suffix
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 # Longer ones are ignored, so that a version fits its column.
@@ -75,7 +75,7 @@ def get_page_name(url: str, media_type: str) -> str:
     suffix = get_media_suffix(media_type)
     if not suffix and media_type in UNKNOWN_MEDIA:
         suffix = get_suffix(PurePosixPath(name)) if name else ".html"
-    if suffix not in SUPPORTED - IMAGES:
+    if not suffix or suffix not in COLLECTED:
         return ""
     stem = PurePosixPath(name).stem or "page"
     return f"{stem}{suffix}"

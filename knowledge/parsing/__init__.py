@@ -20,8 +20,7 @@ from knowledge.parsing.document import (
 )
 from knowledge.parsing.formats import (
     BINARY,
-    FORMATS,
-    IMAGES,
+    COLLECTED,
     PLAIN_NAMES,
     SUPPORTED,
     check_signature,
@@ -34,7 +33,7 @@ from knowledge.parsing.options import ParseOptions, current_options, ocr_deadlin
 from knowledge.parsing.parse_warnings import build_warnings
 
 __all__ = (
-    "IMAGES",
+    "COLLECTED",
     "MAX_BYTES",
     "MAX_TEXT",
     "SUPPORTED",
@@ -137,7 +136,7 @@ def _is_readable(file: Path) -> bool:
     inner = file.with_suffix("") if file.suffix.lower() == ".gz" else file
     suffix = get_suffix(inner)
     if suffix or file is not inner:
-        return suffix in FORMATS and suffix not in IMAGES
+        return suffix in COLLECTED
     with file.open("rb") as stream:
         return b"\0" not in stream.read(1024)
 

@@ -71,6 +71,8 @@ FORMATS: dict[str, tuple[str, Reader]] = {
 IMAGES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"))
 BINARY = IMAGES | frozenset((".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".ods", ".odp", ".epub"))
 SUPPORTED = frozenset(suffix for suffix in FORMATS if suffix)
+# Folders and sources leave images out, most of which are decoration.
+COLLECTED = frozenset(FORMATS) - IMAGES
 PLAIN_NAMES = frozenset(
     (  # noqa: SIM905
         "authors changelog changes copying copyright faq history install licence license news notice readme "
@@ -123,8 +125,8 @@ def get_reader(path: PurePath) -> tuple[str, Reader]:
 def is_supported_name(name: str) -> bool:
     """Return whether a file of this name is read from a folder or source; images are not, and text can be gzipped."""
     path = PurePath(name)
-    suffix = get_suffix(path.with_suffix("") if path.suffix.lower() == ".gz" and path.stem else path)
-    return suffix in FORMATS and suffix not in IMAGES
+    inner = path.with_suffix("") if path.suffix.lower() == ".gz" and path.stem else path
+    return get_suffix(inner) in COLLECTED
 
 
 def check_signature(data: bytes, path: PurePath) -> None:

@@ -24,8 +24,7 @@ def read_image(data: bytes, name: str) -> ReaderResult:
 
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MAX_IMAGE_PIXELS:
-                raise ParseError(f"{name}: the image has more than {MAX_IMAGE_PIXELS:,} pixels")
+            _check_size(image, name)
             if not ocr.is_available():
                 raise ParseError(f"{name}: the image has no text layer and needs OCR")
             warnings: Counter[str] = Counter()
@@ -39,14 +38,18 @@ def read_image(data: bytes, name: str) -> ReaderResult:
     return ReaderResult(pieces, "", {"ocr_pages": len(pieces)}, warnings)
 
 
+def _check_size(image: Any, name: str) -> None:
+    if image.width * image.height > MAX_IMAGE_PIXELS:
+        raise ParseError(f"{name}: the image has more than {MAX_IMAGE_PIXELS:,} pixels")
+
+
 def _read_pages(image: Any, name: str, warnings: Counter[str]) -> Iterator[TextBlock]:
     for number in range(getattr(image, "n_frames", 1)):
         if number >= MAX_PAGES or not ocr.is_available():
             warnings["needs_ocr"] += 1
             continue
         image.seek(number)
-        if image.width * image.height > MAX_IMAGE_PIXELS:
-            raise ParseError(f"{name}: the image has more than {MAX_IMAGE_PIXELS:,} pixels")
+        _check_size(image, name)
         grey = _prepare(image)
         found = ocr.read_pixels(grey.width, grey.height, grey.tobytes())
         if found is not None:
