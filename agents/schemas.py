@@ -5,8 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from config.db import json_schema
-
-MAX_EXPAND_TOKENS = 4000
+from knowledge.schemas import MAX_EXPAND_TOKENS
 
 
 class AgentConfig(BaseModel):

@@ -8,6 +8,9 @@ from config.db import json_schema
 
 MIN_HALF_LIFE_DAYS, MAX_HALF_LIFE_DAYS = 0.01, 36_500
 MIN_BOOST, MAX_BOOST, MAX_BOOSTED_TAGS = 0.1, 10, 20
+# Tokens of text around a passage.
+MAX_EXPAND_TOKENS = 4000
+LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Boost = Annotated[float, Field(ge=MIN_BOOST, le=MAX_BOOST)]
 

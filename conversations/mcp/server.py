@@ -32,13 +32,13 @@ from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import begin_turn, find_agent, start_conversation
 from conversations.tool_registry import load_mcp_tools
 from knowledge.models import Collection
-from knowledge.services.passage_expansion import MAX_TOKENS, ExpandedPassage, expand_passages
+from knowledge.schemas import MAX_EXPAND_TOKENS, LanguageCode
+from knowledge.services.passage_expansion import ExpandedPassage, expand_passages
 from knowledge.services.search import log_query, search
 
 MAX_ROWS = 100
 MAX_PASSAGES = 20
 FilterText = Annotated[str, StringConstraints(max_length=100)]
-LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 INSTRUCTIONS = (
     "Conclave holds an organisation's knowledge, agents and conversations. List the collections before you search "
     "one, the agents before you ask one, and the workflows before you start one. Answers cite their sources."
@@ -88,7 +88,7 @@ def search_collection(
     languages: Annotated[list[LanguageCode], Field(max_length=20)] | None = None,
     uploaded_after: AwareDatetime | None = None,
     uploaded_before: AwareDatetime | None = None,
-    expand_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS)] = 0,
+    expand_tokens: Annotated[int, Field(ge=0, le=MAX_EXPAND_TOKENS)] = 0,
     diversity: Annotated[float, Field(ge=0, le=1)] = 0,
 ) -> list[dict[str, Any]]:
     """Search a collection. Returns the best passages first, with their sources.

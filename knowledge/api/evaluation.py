@@ -12,19 +12,12 @@ from config.api.serializers import BaseSerializer, ObjectField
 from config.api.viewsets import CreateMixin, DestroyMixin, ReadOnlyTenantViewSet
 from knowledge.evaluation.regression import DEFAULT_TOLERANCE
 from knowledge.models import RagEvaluation
+from knowledge.models.evaluations import MAX_GRADE, MAX_GRADES
 from knowledge.services.collection_evaluation import NoQuestionsError, save_baseline
-from knowledge.services.evaluation import (
-    MAX_GRADE,
-    MAX_GRADES,
-    MAX_QUESTIONS,
-    JudgementError,
-    check_judgements,
-    request_evaluation,
-)
+from knowledge.services.evaluation import MAX_QUESTIONS, JudgementError, check_judgements, request_evaluation
 
 GRADES = {
     "type": "object",
-    "minProperties": 1,
     "maxProperties": MAX_GRADES,
     "additionalProperties": {"type": "integer", "minimum": 0, "maximum": MAX_GRADE},
 }
@@ -34,7 +27,7 @@ GRADES = {
     {
         "type": "object",
         "maxProperties": MAX_QUESTIONS,
-        "additionalProperties": GRADES,
+        "additionalProperties": GRADES | {"minProperties": 1},
         "description": "For each question, the relevance grade of each document by its source. Empty: the accepted "
         "questions of the collection.",
         "example": {"When is high water?": {"tides.md": 2, "moon.md": 1}},

@@ -11,9 +11,10 @@ from config.api.exceptions import Conflict
 from config.api.serializers import BaseSerializer, ObjectField
 from config.api.views import bodyless
 from config.api.viewsets import TenantViewSet
+from knowledge.api.evaluation import GRADES
 from knowledge.choices import QuestionOrigin
 from knowledge.models import Collection, JudgedQuestion
-from knowledge.models.evaluations import MAX_GOLD, MAX_GOLD_LENGTH, MAX_GRADE, MAX_GRADES
+from knowledge.models.evaluations import MAX_GOLD, MAX_GOLD_LENGTH
 from knowledge.services.judged_questions import (
     ReviewError,
     accept_question,
@@ -22,12 +23,6 @@ from knowledge.services.judged_questions import (
     share_question,
 )
 
-GRADES = {
-    "type": "object",
-    "maxProperties": MAX_GRADES,
-    "additionalProperties": {"type": "integer", "minimum": 0, "maximum": MAX_GRADE},
-    "example": {"tides.md": 2, "moon.md": 1},
-}
 GOLD = {
     "type": "array",
     "maxItems": MAX_GOLD,
@@ -36,7 +31,7 @@ GOLD = {
 }
 
 
-@extend_schema_field(GRADES)
+@extend_schema_field(GRADES | {"example": {"tides.md": 2, "moon.md": 1}})
 class GradesField(ObjectField):
     """Relevance grades by document source."""
 

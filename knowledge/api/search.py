@@ -17,10 +17,17 @@ from config.api.views import ApiView, json_response
 from knowledge.choices import CollectionStatus, RetrievalStrategy
 from knowledge.embedders import EmbeddingError
 from knowledge.models import Collection
-from knowledge.schemas import MAX_BOOST, MAX_BOOSTED_TAGS, MAX_HALF_LIFE_DAYS, MIN_BOOST, MIN_HALF_LIFE_DAYS
+from knowledge.schemas import (
+    MAX_BOOST,
+    MAX_BOOSTED_TAGS,
+    MAX_EXPAND_TOKENS,
+    MAX_HALF_LIFE_DAYS,
+    MIN_BOOST,
+    MIN_HALF_LIFE_DAYS,
+)
 from knowledge.services.boosts import SearchBoosts
 from knowledge.services.neighbours import PassageContext, load_passage_contexts
-from knowledge.services.passage_expansion import MAX_TOKENS, ExpandedPassage, expand_passages
+from knowledge.services.passage_expansion import ExpandedPassage, expand_passages
 from knowledge.services.search import MAX_QUERY, embed_search_query, locate_text, log_query, search
 from knowledge.services.search_sql import HIT_END, HIT_START
 
@@ -108,7 +115,7 @@ class SearchSerializer(serializers.Serializer):
     expand_tokens = serializers.IntegerField(
         default=0,
         min_value=0,
-        max_value=MAX_TOKENS,
+        max_value=MAX_EXPAND_TOKENS,
         help_text=(
             "Maximum number of tokens of text around each passage, from chunks under the same headings or from "
             "neighbouring ones. Passages whose expanded texts overlap are merged; with 0, `expanded` is omitted."

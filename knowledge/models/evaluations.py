@@ -1,5 +1,6 @@
 """Judged questions of collections, and evaluations of search quality."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -9,10 +10,16 @@ from django.db import models
 from config.db.constraints import SYSTEM_CLAUSE, TENANT_CLAUSE, USER_CLAUSE, choices_constraint
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from knowledge.choices import EvaluationStatus, QuestionOrigin, QuestionStatus
+from knowledge.evaluation.regression import DEFAULT_TOLERANCE
 from knowledge.fields import LanguageField
 
 MAX_GRADES, MAX_GRADE = 100, 10
 MAX_GOLD, MAX_GOLD_LENGTH = 20, 1000
+
+
+def are_grades(values: Iterable[Any]) -> bool:
+    """Return whether all values are relevance grades: integers from 0 to `MAX_GRADE`."""
+    return all(type(value) is int and 0 <= value <= MAX_GRADE for value in values)
 
 
 def validate_grades(value: Any) -> None:
@@ -23,7 +30,7 @@ def validate_grades(value: Any) -> None:
     """
     if not isinstance(value, dict) or len(value) > MAX_GRADES:
         raise ValidationError(f"Map at most {MAX_GRADES} document sources to grades.", code="invalid_grades")
-    if any(type(grade) is not int or not 0 <= grade <= MAX_GRADE for grade in value.values()):
+    if not are_grades(value.values()):
         raise ValidationError(f"Grades must be integers from 0 to {MAX_GRADE}.", code="invalid_grades")
 
 
@@ -179,8 +186,8 @@ class RagEvaluation(TenantModel):
         help_text="Whether later evaluations of the collection are compared with this one.",
     )
     tolerance = models.FloatField(
-        default=0.01,
-        db_default=0.01,
+        default=DEFAULT_TOLERANCE,
+        db_default=DEFAULT_TOLERANCE,
         editable=False,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="Decrease of a metric below this baseline that is not a regression.",

@@ -17,7 +17,7 @@ from knowledge.embedders import get_embedder
 from knowledge.evaluation.datasets import Dataset, DatasetPassage
 from knowledge.evaluation.metrics import RankingMetrics, compute_metrics, compute_ndcgs, compute_recalls
 from knowledge.models import Chunk, Collection, Document, RagEvaluation
-from knowledge.models.evaluations import MAX_GRADE, MAX_GRADES
+from knowledge.models.evaluations import MAX_GRADES, are_grades
 from knowledge.parsing import parse_bytes
 from knowledge.services.chunk_storage import store_chunks
 from knowledge.services.chunks import join_context
@@ -252,7 +252,7 @@ def check_judgements(judged: Any) -> dict[str, dict[str, int]]:
     for question, grades in judged.items():
         if not question.strip() or not isinstance(grades, dict) or not 0 < len(grades) <= MAX_GRADES:
             raise JudgementError(f"{FORMAT_HELP} Provide 1 to {MAX_GRADES} documents per question.")
-        if any(type(grade) is not int or not 0 <= grade <= MAX_GRADE for grade in grades.values()):
+        if not are_grades(grades.values()):
             raise JudgementError(FORMAT_HELP)
     return judged
 

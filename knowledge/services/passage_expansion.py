@@ -15,7 +15,6 @@ from config.tenancy.scope import require_tenant_id
 from knowledge.chunking import count_tokens
 from knowledge.services.search import FoundPassage
 
-MAX_TOKENS = 4000
 # Chunks read on each side of a passage.
 MAX_REACH = 16
 # Characters between two chunks of a document beyond which the text between them is unknown.

@@ -1,23 +1,23 @@
 """Body of `retrieval` steps: a search in a collection."""
 
 import time
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from config.db.json_schema import StrictSchema
 from conversations.runtime.journal import strip_unstorable_json
 from knowledge.choices import CollectionStatus, RetrievalStrategy
 from knowledge.embedders import EmbeddingError
 from knowledge.models import Collection
+from knowledge.schemas import LanguageCode
 from knowledge.services.search import FoundPassage, embed_search_query, log_query, search
 from workflows.choices import StepKind
 from workflows.runtime.outside_calls import require_text
 from workflows.runtime.step_bodies import StepContext, StepError, StepResult, register_body
 
 DEFAULT_PASSAGES, MAX_PASSAGES = 5, 100
-LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 
 
 class RetrievalFilter(StrictSchema):
